@@ -1,0 +1,1 @@
+"""3DSRNet: from biplanar x-rays to a 3-D CT of the spine."""

@@ -1,0 +1,1 @@
+"""Sources of CT scans: generated, local and public."""

@@ -1,0 +1,41 @@
+"""The `srnet` console script: one subcommand per file of `srnet.commands`."""
+
+import argparse
+import importlib
+import sys
+
+from srnet.errors import SrnetError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "config": "check a configuration, or document every key",
+    "prepare": "one CT scan to bone, target volume and two DRRs",
+    "scans": "list or refresh the table of public scans",
+    "flops": "parameters and floating-point operations of a method",
+    "metrics": "score one volume against another",
+    "export": "pack a trained model into a folder",
+    "reconstruct": "two x-ray films to a volume, a mesh and a page",
+    "audit": "verify, explain, compare and export provenance",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; 0 on success, 2 with one line on a user's mistake."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="srnet", description=__doc__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # Only the module of the command asked for is imported: `--help` stays light.
+    asked = next((word for word in arguments if word in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        if name == asked:
+            module = importlib.import_module(f"srnet.commands.{name}")
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except SrnetError as mistake:
+        print(f"srnet {parsed.command}: {mistake}", file=sys.stderr)
+        return 2

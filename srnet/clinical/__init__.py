@@ -1,0 +1,1 @@
+"""From two x-ray films to a volume, a mesh and a page."""

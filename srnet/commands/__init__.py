@@ -1,0 +1,1 @@
+"""Subcommands of the `srnet` console script, one per file."""

@@ -1,0 +1,1 @@
+"""Typed settings: one module per stage, assembled in `run`."""

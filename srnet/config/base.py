@@ -1,0 +1,99 @@
+"""The ground of all settings, and messages that teach.
+
+Every setting has one home, a field of a `Settings` class in this package; its
+description there is the documentation, its annotation the validation.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from srnet.errors import SrnetError
+
+__all__ = ["Settings", "overlay"]
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys at every depth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Self:
+        """Validate `values`, such as a parsed YAML file or a rule's params.
+
+        Raises
+        ------
+        SrnetError
+            With one line per mistake: the key, the value found, the accepted
+            values, and the nearest valid key where one is misspelt.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as failure:
+            lines = [_explain(cls, error) for error in failure.errors()]
+            raise SrnetError("configuration: " + "\n".join(lines)) from None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the settings as plain JSON types, for params and records."""
+        return self.model_dump(mode="json")
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    """Say on one line which key is wrong and what would be right."""
+    path = [str(part) for part in error["loc"]]
+    key = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = _keys_beside(model, error["loc"])
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"'{key}' is not a key; {hint}accepted keys: {', '.join(sorted(known))}"
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    return f"'{key}' is {error['input']!r}: {message}"
+
+
+def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:
+    """Return the valid keys at the level where the unknown key was found."""
+    models: list[type[BaseModel]] = [model]
+    for part in list(location)[:-1]:
+        nested = [
+            child
+            for parent in models
+            if part in parent.model_fields
+            for child in _models_in(parent.model_fields[str(part)].annotation)
+        ]
+        # Parts that are no field are list indices, keys of a mapping, or the
+        # tag of a union, which narrows the candidates.
+        tagged = [m for m in models if part in _tags(m)]
+        models = nested or tagged or models
+    return sorted({key for candidate in models for key in candidate.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    inner = getattr(annotation, "__args__", ())
+    return [model for argument in inner for model in _models_in(argument)]
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    """Return the literal values by which a tagged union tells `model`."""
+    return {
+        str(value)
+        for field in model.model_fields.values()
+        if field.is_required() or field.default in getattr(field.annotation, "__args__", ())
+        for value in getattr(field.annotation, "__args__", ())
+        if isinstance(value, str)
+    }
+
+
+def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes` laid over it, nested mappings key by key."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = overlay(old, value) if nested else value  # type: ignore[arg-type]
+    return result

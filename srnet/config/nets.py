@@ -1,0 +1,73 @@
+"""Settings of the reconstruction networks, one class per network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from srnet.config.base import Settings
+
+__all__ = [
+    "EteSettings",
+    "Net",
+    "NetSettings",
+    "PsrSettings",
+    "SitSettings",
+    "Srnet3dSettings",
+    "X2ctSettings",
+]
+
+
+class NetSettings(Settings):
+    """What every network has."""
+
+    width: float | None = Field(
+        None, gt=0, le=2, description="channels as a fraction of the published; unset: `width`"
+    )
+    physics: Literal["none", "mlem"] = Field(
+        "none", description="mlem: end in two differentiable ML-EM updates against the x-rays"
+    )
+
+
+class X2ctSettings(NetSettings):
+    """X2CT-GAN (Ying et al. 2019), reference [37] of the paper."""
+
+    name: Literal["x2ct"] = "x2ct"
+    views: Literal[1, 2] = Field(2, description="1: AP only; 2: AP and lateral")
+
+
+class Srnet3dSettings(NetSettings):
+    """3DSRNet, Figs 1-4 of the paper."""
+
+    name: Literal["srnet3d"] = "srnet3d"
+    aspp: bool = Field(True, description="atrous spatial pyramid pooling on encoder features")
+    srct: Literal["pyramid", "deformable", "off"] = Field(
+        "pyramid",
+        description="pyramid: Fig. 3 as the text has it; deformable: attention on lifted skips",
+    )
+    srte: Literal["text", "stem", "off"] = Field(
+        "text", description="text: Fig. 4 on the first encoder layers; stem: on the stem only"
+    )
+
+
+class PsrSettings(NetSettings):
+    """PatRecon (Shen et al. 2019), reference [34]: a single AP x-ray."""
+
+    name: Literal["psr"] = "psr"
+
+
+class SitSettings(NetSettings):
+    """Single-image tomography (Henzler et al. 2018), reference [36]."""
+
+    name: Literal["sit"] = "sit"
+
+
+class EteSettings(NetSettings):
+    """End-to-end bone reconstruction (Kasten et al. 2020), reference [33]."""
+
+    name: Literal["ete"] = "ete"
+
+
+Net = Annotated[
+    X2ctSettings | Srnet3dSettings | PsrSettings | SitSettings | EteSettings,
+    Field(discriminator="name"),
+]

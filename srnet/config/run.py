@@ -1,0 +1,100 @@
+"""The whole configuration of a run: defaults, validation and documentation."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from srnet.config.base import Settings, overlay
+from srnet.config.cohort import CohortSettings
+from srnet.config.dataset import SplitSettings
+from srnet.config.evaluate import EvaluateSettings
+from srnet.config.nets import (
+    EteSettings,
+    Net,
+    PsrSettings,
+    SitSettings,
+    Srnet3dSettings,
+    X2ctSettings,
+)
+from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.config.train import TrainSettings
+
+__all__ = ["FLOORS", "Config", "MethodSettings", "TableSettings"]
+
+FLOORS = ("all_zero", "mean_volume", "nearest_neighbour", "back_projection", "ipf")
+"""Predictions that no training made; a network must beat them."""
+
+
+class MethodSettings(Settings):
+    """One trained method: a network, and what its training changes."""
+
+    net: Net
+    train: dict[str, Any] = Field(
+        default_factory=dict, description="keys of `train` that this method overrides"
+    )
+
+
+class TableSettings(Settings):
+    """Which methods stand in which table of the paper."""
+
+    table1: tuple[str, ...] = Field(
+        ("psr", "sit", "x2ct", "ete", "srnet3d"), description="rows of Table I"
+    )
+    table2: tuple[str, ...] = Field((), description="rows of Table II, the ablation of modules")
+    table3: tuple[str, ...] = Field((), description="rows of Table III, the ablation of losses")
+
+
+class Config(Settings):
+    """The whole configuration. `config.yaml` holds what differs from the defaults here."""
+
+    results: str = Field("results", min_length=1, description="folder of everything a run writes")
+    seed: int = Field(1, ge=0, description="seed of everything random")
+    size: Literal[32, 64, 128] = Field(64, description="edge of the volumes and x-rays in voxels")
+    width: float = Field(
+        0.25, gt=0, le=2, description="width of every network that does not set its own"
+    )
+    cohort: CohortSettings = CohortSettings()
+    bone: BoneSettings = BoneSettings()
+    resample: ResampleSettings = ResampleSettings()
+    drr: DrrSettings = DrrSettings()
+    split: SplitSettings = SplitSettings()
+    train: TrainSettings = TrainSettings()
+    methods: dict[str, MethodSettings] = Field(
+        {
+            "psr": MethodSettings(net=PsrSettings()),
+            "sit": MethodSettings(net=SitSettings()),
+            "x2ct": MethodSettings(net=X2ctSettings()),
+            "ete": MethodSettings(net=EteSettings()),
+            "srnet3d": MethodSettings(net=Srnet3dSettings()),
+        },
+        description="name of a row in the tables: its network and training",
+    )
+    tables: TableSettings = TableSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    gpus: int = Field(
+        0, ge=0, description="GPUs that a training or prediction job asks the scheduler for"
+    )
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> Self:
+        for table in ("table1", "table2", "table3"):
+            for row in getattr(self.tables, table):
+                if row not in self.methods:
+                    known = ", ".join(sorted(self.methods))
+                    raise ValueError(f"{table} lists '{row}', which is no method; methods: {known}")
+        for name in self.methods:
+            self.training(name)
+        return self
+
+    def net(self, method: str) -> Net:
+        """Return the network of `method` with its width filled in."""
+        net = self.methods[method].net
+        return net if net.width is not None else net.model_copy(update={"width": self.width})
+
+    def training(self, method: str) -> TrainSettings:
+        """Return the training settings of `method`: `train` with its own changes laid over."""
+        changes = self.methods[method].train
+        base = {key: getattr(self.train, key) for key in self.train.model_fields_set}
+        plain = TrainSettings.model_validate(base).plain()
+        return TrainSettings.parse(overlay(plain, changes))
+

@@ -1,0 +1,1 @@
+"""Reconstruction networks, one per file, and the discriminator."""

@@ -1,0 +1,1 @@
+"""From a canonical CT to the network's target and its two x-rays."""

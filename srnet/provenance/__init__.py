@@ -1,0 +1,1 @@
+"""Records that say how every artifact was made, and their audit."""

@@ -1,0 +1,9 @@
+"""Render truth against every method: MIP and mid-sagittal slice."""
+
+from _job import job
+from snakemake.script import snakemake
+
+from srnet.figures.render_overview import render_overview
+
+with job(snakemake):
+    render_overview(snakemake.input.test, snakemake.input.predictions, snakemake.output.figure)

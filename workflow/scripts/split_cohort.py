@@ -1,0 +1,21 @@
+"""Split the cohort by patient, and list the scans that were rejected."""
+
+from _job import job
+from snakemake.script import snakemake
+
+from srnet.acquire.scans import Scan
+from srnet.config.dataset import SplitSettings
+from srnet.dataset.split_cohort import split_cohort, write_rejected, write_split
+
+with job(snakemake):
+    params = snakemake.params
+    scans = [Scan.parse(row) for row in params.scans]
+    split, rejected = split_cohort(
+        scans,
+        products=list(zip(snakemake.input.volumes, snakemake.input.ap, strict=True)),
+        settings=SplitSettings.parse(params.split),
+        counting=params.counting,
+        seed=params.seed,
+    )
+    write_split(snakemake.output.split, split)
+    write_rejected(snakemake.output.rejected, rejected)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srnet.errors import SrnetError
 
-__all__ = ["Settings", "overlay"]
+__all__ = ["Settings", "models_in", "overlay"]
 
 
 class Settings(BaseModel):
@@ -50,8 +50,10 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'? " if near else ""
         return f"'{key}' is not a key; {hint}accepted keys: {', '.join(sorted(known))}"
-    message = error["msg"][:1].lower() + error["msg"][1:]
-    return f"'{key}' is {error['input']!r}: {message}"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("configuration: ")
+    if error["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"'{key}' is {error['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
 def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:
@@ -62,7 +64,7 @@ def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[
             child
             for parent in models
             if part in parent.model_fields
-            for child in _models_in(parent.model_fields[str(part)].annotation)
+            for child in models_in(parent.model_fields[str(part)].annotation)
         ]
         # Parts that are no field are list indices, keys of a mapping, or the
         # tag of a union, which narrows the candidates.
@@ -71,11 +73,12 @@ def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[
     return sorted({key for candidate in models for key in candidate.model_fields})
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the settings classes inside an annotation, unions and containers opened."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     inner = getattr(annotation, "__args__", ())
-    return [model for argument in inner for model in _models_in(argument)]
+    return [model for argument in inner for model in models_in(argument)]
 
 
 def _tags(model: type[BaseModel]) -> set[str]:

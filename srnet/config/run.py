@@ -81,7 +81,9 @@ class Config(Settings):
             for row in getattr(self.tables, table):
                 if row not in self.methods:
                     known = ", ".join(sorted(self.methods))
-                    raise ValueError(f"{table} lists '{row}', which is no method; methods: {known}")
+                    raise ValueError(
+                        f"{table} lists '{row}', which is no method; methods: {known}"
+                    )
         for name in self.methods:
             self.training(name)
         return self
@@ -97,4 +99,3 @@ class Config(Settings):
         base = {key: getattr(self.train, key) for key in self.train.model_fields_set}
         plain = TrainSettings.model_validate(base).plain()
         return TrainSettings.parse(overlay(plain, changes))
-

@@ -72,7 +72,7 @@ class TrainSettings(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: automatic mixed precision"
     )
-    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if there is one")
+    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if present")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,15 @@
+"""Fixtures that every area shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def srnet_data() -> Path:
+    """Return the folder of real scans, or skip where there is none."""
+    folder = os.environ.get("SRNET_DATA")
+    if not folder:
+        pytest.skip("SRNET_DATA is not set: no real scans on this machine")
+    return Path(folder)

@@ -6,7 +6,7 @@ from srnet.provenance.digest import code_digest
 
 CONFIG = Config.parse(config)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
-SCRIPTS = Path(workflow.basedir) / "scripts"
+SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 
 
 def code(rule, *modules):

@@ -1,6 +1,6 @@
 rule split_cohort:
     message:
-        "Split {params.count} scans by patient and list the rejected ones"
+        "Split the cohort by patient and list the rejected scans"
     input:
         volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
         ap=expand("<results>/drr/{scan}/ap.png", scan=SCANS),
@@ -8,7 +8,6 @@ rule split_cohort:
         split=report("<results>/split.tsv", category="Cohort"),
         rejected=report("<results>/rejected.tsv", category="Cohort"),
     params:
-        count=len(SCANS),
         scans=[scan.plain() for scan in SCANS.values()],
         counting=CONFIG.cohort.counting,
         split=CONFIG.split.plain(),

@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"srnet", "pip", "setuptools"}
+OURS = {"srnet", "pip"}
 
 
 def pins() -> list[str]:
@@ -22,7 +22,7 @@ def pins() -> list[str]:
 def conda_environment(packages: list[str]) -> str:
     """Return the conda environment that installs exactly `packages` by pip."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    head = f"name: srnet\nchannels:\n  - conda-forge\n  - nodefaults\ndependencies:\n"
+    head = "name: srnet\nchannels:\n  - conda-forge\n  - nodefaults\ndependencies:\n"
     lines = "".join(f"      - {package}\n" for package in packages)
     return f"{head}  - python={version}\n  - pip\n  - pip:\n{lines}"
 

@@ -1,0 +1,48 @@
+"""A mistake in the configuration is refused with a message that teaches."""
+
+import pytest
+
+from srnet.config.base import overlay
+from srnet.config.run import Config
+from srnet.errors import SrnetError
+
+MISTAKES = [
+    ({"drr": {"source_to_isocenter_mm": 5}}, ["source_to_isocenter_mm", "source_to_isocentre_mm"]),
+    ({"sizes": 64}, ["'sizes'", "did you mean 'size'"]),
+    ({"size": 65}, ["'size' is 65", "32, 64 or 128"]),
+    ({"train": {"recipe": "fast"}}, ["'fast'", "'quick', 'paper' or 'released'"]),
+    ({"train": {"loss": {"fll": 1}}}, ["train.loss.fll", "did you mean 'ffl'"]),
+    (
+        {"cohort": {"sources": [{"kind": "phantom", "cuont": 9}]}},
+        ["cuont", "did you mean 'count'"],
+    ),
+    ({"cohort": {"sources": [{"kind": "atlas"}]}}, ["atlas", "phantom"]),
+    ({"methods": {"mine": {"net": {"name": "srnet3d", "asp": False}}}}, ["asp", "aspp"]),
+    ({"tables": {"table1": ["x3ct"]}}, ["table1", "x3ct", "x2ct"]),
+    ({"drr": {"source_to_detector_mm": float("nan")}}, ["source_to_detector_mm", "finite"]),
+]
+
+
+@pytest.mark.parametrize(("values", "words"), MISTAKES, ids=lambda v: str(v)[:40])
+def test_a_mistake_is_named_with_its_cure(values, words):
+    with pytest.raises(SrnetError) as caught:
+        Config.parse(values)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().size = 32  # type: ignore[misc]
+
+
+def test_plain_settings_parse_back_to_the_same():
+    config = Config.parse({"train": {"recipe": "paper"}, "size": 128})
+    assert Config.parse(config.plain()) == config
+
+
+def test_overlay_changes_only_what_it_names():
+    base = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert overlay(base, {"a": {"b": 9}}) == {"a": {"b": 9, "c": 2}, "d": 3}
+    assert overlay(base, {}) == base
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}

@@ -1,0 +1,51 @@
+"""The shipped configurations are valid and mean what they say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from srnet.config.run import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted([ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_configuration_is_valid(path):
+    Config.parse(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def test_a_method_takes_the_common_width_unless_it_has_its_own():
+    own = {"net": {"name": "x2ct", "width": 1.0}}
+    config = Config.parse(
+        {
+            "width": 0.5,
+            "methods": {"wide": own, "usual": {"net": {"name": "ete"}}},
+            "tables": {"table1": ["wide"]},
+        }
+    )
+    assert config.net("wide").width == 1.0
+    assert config.net("usual").width == 0.5
+
+
+def test_a_method_changes_only_its_own_training():
+    methods = {
+        "plain": {"net": {"name": "x2ct"}},
+        "no_ffl": {"net": {"name": "x2ct"}, "train": {"loss": {"ffl": 0}}},
+    }
+    tables = {"table1": ["plain"]}
+    config = Config.parse({"train": {"recipe": "paper"}, "methods": methods, "tables": tables})
+    plain, changed = config.training("plain"), config.training("no_ffl")
+    assert plain.loss.ffl > 0
+    assert changed.loss.ffl == 0
+    assert changed.model_copy(update={"loss": plain.loss}) == plain
+
+
+def test_the_paper_recipe_is_the_papers():
+    """Section IV.A: SGD, 0.01, momentum 0.9, decay 0.001, batch 2, 200 epochs; eq. 12."""
+    train = Config.parse({"train": {"recipe": "paper"}}).train
+    found = (train.optimiser, train.learning_rate, train.momentum, train.weight_decay)
+    assert found == ("sgd", 0.01, 0.9, 0.001)
+    assert (train.batch_size, train.epochs, train.validate_every) == (2, 200, 10)
+    assert (train.loss.mse, train.loss.igdl, train.loss.ffl) == (0.5, 0.25, 0.25)

@@ -1,0 +1,44 @@
+"""The command line answers a user's mistake on one line, with status 2."""
+
+import subprocess
+import sys
+
+import pytest
+
+from srnet.cli import COMMANDS, main
+
+
+def test_a_wrong_configuration_ends_with_status_2(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    path.write_text("sizes: 64\n")
+    assert main(["config", "check", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert "did you mean 'size'" in message
+    assert message.count("\n") == 1
+
+
+def test_a_valid_configuration_ends_with_status_0(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    path.write_text("size: 32\n")
+    assert main(["config", "check", str(path)]) == 0
+    assert "valid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: srnet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["config", "prepare", "scans"])
+def test_commands_that_prepare_do_not_import_torch(command):
+    code = (
+        "import sys, srnet.cli\n"
+        f"try: srnet.cli.main(['{command}', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

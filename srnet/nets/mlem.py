@@ -1,0 +1,66 @@
+"""Ordered-subset ML-EM: volumes that agree with both x-rays.
+
+One update multiplies a positive volume x by `A^T(p / A x) / A^T 1`, with p the
+measured line integrals of one view and A its projector. Alternating between
+the views is the two-view case of iterative proportional fitting. Every step is
+differentiable, so that a network can be trained through it.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from srnet.nets.projector import Projection, projections
+from srnet.nets.views import Views
+
+__all__ = ["Mlem", "fit_to_views", "mlem_update"]
+
+_EPSILON = 1e-6
+
+
+def mlem_update(volume: Tensor, measured: Tensor, projection: Projection) -> Tensor:
+    """Return one ML-EM update of `volume` (N, S, S, S) by one view (N, S, S).
+
+    Voxels that no ray of the view meets keep their value.
+    """
+    ratio = measured / projection.forward(volume).clamp(min=_EPSILON)
+    seen = projection.transpose(torch.ones_like(measured))
+    update = projection.transpose(ratio) / seen.clamp(min=_EPSILON)
+    return volume * torch.where(seen > _EPSILON, update, 1.0)
+
+
+def fit_to_views(volume: Tensor, views: Views, sweeps: int = 1) -> Tensor:
+    """Return `volume` (N, 1, S, S, S) after `sweeps` updates by AP, then lateral.
+
+    Computes in float32 whatever the autocast, since ratios of line integrals
+    need the precision. `views.integral` holds the line integrals in network
+    values times mm.
+    """
+    with torch.autocast(volume.device.type, enabled=False):
+        fitted = volume[:, 0].float()
+        pair = projections(views.spacing_mm, volume.shape[-1], views.source_mm)
+        for _ in range(sweeps):
+            for channel, projection in enumerate(pair):
+                fitted = mlem_update(fitted, views.integral[:, channel].float(), projection)
+    return fitted[:, None]
+
+
+class Mlem(nn.Module):
+    """The last layer of a network that knows its projector: one sweep over both views.
+
+    Parameters
+    ----------
+    size
+        Edge of volumes and x-rays.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, volume: Tensor, views: Views) -> Tensor:
+        """Return a positive volume (N, 1, S, S, S) after one update by each view."""
+        return fit_to_views(volume, views)
+
+    def extra_repr(self) -> str:
+        """Return the size, for the printed network."""
+        return f"size={self.size}"

@@ -8,6 +8,7 @@ from srnet.config.base import Settings, overlay
 from srnet.config.cohort import CohortSettings
 from srnet.config.dataset import SplitSettings
 from srnet.config.evaluate import EvaluateSettings
+from srnet.config.figures import FigureSettings
 from srnet.config.nets import (
     EteSettings,
     Net,
@@ -71,6 +72,7 @@ class Config(Settings):
     )
     tables: TableSettings = TableSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    figures: FigureSettings = FigureSettings()
     gpus: int = Field(
         0, ge=0, description="GPUs that a training or prediction job asks the scheduler for"
     )

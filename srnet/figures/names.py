@@ -1,0 +1,23 @@
+"""How rows of the tables are called in print."""
+
+__all__ = ["printed_name"]
+
+_PRINTED = {
+    "inputs": "Input x-rays",
+    "truth": "Ground truth",
+    "all_zero": "All zero",
+    "mean_volume": "Mean volume",
+    "nearest_neighbour": "Nearest neighbour",
+    "back_projection": "Back-projection",
+    "ipf": "IPF of the mean",
+    "psr": "PSR",
+    "sit": "SIT",
+    "x2ct": "X2CT",
+    "ete": "ETE",
+    "srnet3d": "3DSRNet",
+}
+
+
+def printed_name(row: str) -> str:
+    """Return the name of a row as the paper prints it, or the row itself."""
+    return _PRINTED.get(row, row.replace("_", " "))

@@ -1,0 +1,87 @@
+"""Truth against every method in one picture: two projections and a slice."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from srnet.config.figures import FigureSettings
+from srnet.figures.canvas import save_figure, style
+from srnet.figures.cases import Case, choose_scan, network_value, read_case
+from srnet.figures.names import printed_name
+from srnet.figures.panel import CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
+from srnet.figures.sheet import Sheet, new_sheet
+
+__all__ = ["render_overview"]
+
+Picture = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def render_overview(
+    test_h5: str | Path,
+    prediction_h5s: Sequence[str | Path],
+    figure: str | Path,
+    settings: FigureSettings,
+) -> None:
+    """Draw the truth beside every reconstruction of one test scan.
+
+    Rows: coronal and sagittal maximum intensity projection, and the sagittal
+    slice through the centre of the bone. The first column holds the two
+    x-rays that the methods were given. All volumes share one window.
+
+    Parameters
+    ----------
+    test_h5
+        The test set.
+    prediction_h5s
+        Reconstructions of the test set, in the order of the columns; the last
+        one chooses the scan that is shown unless `settings.scan` does.
+    figure
+        PNG file to write.
+    settings
+        Scan, window and resolution.
+    """
+    scan = settings.scan or choose_scan(test_h5, prediction_h5s[-1])
+    case = read_case(test_h5, prediction_h5s, scan)
+    low, high = settings.window_hu
+    with style():
+        page = _page(case, (network_value(low), network_value(high)))
+        save_figure(figure, page, settings.dpi)
+
+
+def _rows(case: Case) -> list[tuple[str, View, Picture]]:
+    middle = SAGITTAL.through_bone(case.truth.array)
+    return [
+        ("Coronal\nMIP", CORONAL, CORONAL.mip),
+        ("Sagittal\nMIP", SAGITTAL, SAGITTAL.mip),
+        ("Sagittal\nslice", SAGITTAL, lambda array: SAGITTAL.slice(array, middle)),
+    ]
+
+
+def _page(case: Case, limits: tuple[float, float]) -> Figure:
+    rows, volumes, grid = _rows(case), case.volumes(), case.truth.grid
+    sheet = new_sheet([view.size_mm(grid) for _, view, _ in rows], columns=len(volumes) + 1)
+    for number, (title, view, picture) in enumerate(rows):
+        sheet.row_head(number, title)
+        for column, array in enumerate(volumes.values(), start=1):
+            axes = sheet.cell(number, column)
+            image = draw(axes, picture(array), view.pixel_mm(grid), limits)
+            if column == 1:
+                letters(axes, view)
+                scale_bar(axes)
+    for column, name in enumerate(["inputs", *volumes]):
+        sheet.column_head(column, printed_name(name))
+    _draw_inputs(sheet, case)
+    grey_key(sheet.key_cell(2, 0), image)
+    sheet.title(f"Test scan {case.scan}: truth and reconstructions, one window for all")
+    return sheet.figure
+
+
+def _draw_inputs(sheet: Sheet, case: Case) -> None:
+    """Draw the x-rays where they line up with the projections of the same view."""
+    for row, (view, xray) in enumerate([(CORONAL, case.ap), (SAGITTAL, case.lateral)]):
+        axes = sheet.cell(row, 0)
+        draw(axes, xray, view.pixel_mm(case.truth.grid), (0.0, 1.0))
+        letters(axes, view)

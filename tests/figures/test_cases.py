@@ -1,0 +1,40 @@
+import h5py
+import numpy as np
+import pytest
+
+from srnet.errors import SrnetError
+from srnet.figures.cases import choose_scan, hounsfield, network_value, read_case
+
+
+def test_median_case_is_neither_best_nor_worst(fake_run):
+    assert choose_scan(fake_run.test, fake_run.predictions["srnet3d"]) == "sub-a_ct"
+
+
+def test_case_holds_truth_and_rows_in_the_order_given(fake_run):
+    paths = [fake_run.predictions[row] for row in ("srnet3d", "ipf")]
+    case = read_case(fake_run.test, paths, "sub-b_ct")
+    assert list(case.volumes()) == ["truth", "srnet3d", "ipf"]
+    np.testing.assert_allclose(case.reconstructions["ipf"], case.truth.array, atol=1e-6)
+    assert case.truth.grid.spacing_mm == (3.0, 2.0, 1.0)
+    assert case.ap.max() == pytest.approx(1.0, abs=0.1)
+
+
+def test_unknown_scan_is_named_with_the_choices(fake_run):
+    with pytest.raises(SrnetError, match=r"'nobody'.*sub-a_ct, sub-b_ct"):
+        read_case(fake_run.test, [], "nobody")
+
+
+def test_prediction_of_another_test_set_is_refused(fake_run, tmp_path):
+    stale = tmp_path / "stale.h5"
+    with h5py.File(stale, "w") as file:
+        file["ct"] = np.zeros((1, 4, 4, 4), np.float32)
+        file.create_dataset("scan", data=["old"], dtype=h5py.string_dtype())
+        file.attrs["row"] = "old"
+    with pytest.raises(SrnetError, match="make it again"):
+        read_case(fake_run.test, [stale], "sub-a_ct")
+
+
+def test_hounsfield_and_network_values_are_inverse():
+    assert network_value(-1024) == 0
+    assert network_value(1476) == 1
+    assert hounsfield(network_value(226)) == pytest.approx(226)

@@ -1,0 +1,131 @@
+"""Readers of pictures (PNG, JPEG, TIFF) and of NIfTI projections."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from srnet.clinical.pixels import Grey, Pixels
+from srnet.errors import SrnetError
+from srnet.prepare.geometry import View
+
+__all__ = ["grey_of_colour", "read_picture", "read_projection"]
+
+COLOURED_STEP = 0.15
+"""Difference of two channels, of full scale, that JPEG does not leave on grey film."""
+COLOURED_SHARE = 0.02
+"""Share of such pixels above which a picture is a photograph in colour."""
+
+
+def read_picture(path: Path, view: View) -> Pixels:
+    """Read a PNG, JPEG or TIFF file of 8 or 16 bit.
+
+    The resolution written in such files is that of a screen or a printer and
+    is not believed: the spacing stays unknown.
+
+    Raises
+    ------
+    SrnetError
+        If it cannot be decoded, is in colour or holds several pictures.
+    """
+    try:
+        with Image.open(path) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                raise SrnetError(
+                    f"{path}: holds {image.n_frames} pictures; save the {view.value} film alone"  # type: ignore[attr-defined]
+                )
+            array = np.asarray(_straight(image))
+            text = getattr(image, "text", {})
+    except UnidentifiedImageError:
+        raise SrnetError(
+            f"{path}: is no image that can be read; give DICOM, PNG, JPEG, TIFF or NIfTI"
+        ) from None
+    except (OSError, Image.DecompressionBombError) as failure:
+        raise SrnetError(f"{path}: cannot be decoded ({failure}); export it again") from None
+    grey = grey_of_colour(path, array) if array.ndim == 3 else array
+    return Pixels(_unit(grey), full_scale_hu_mm=float(text.get("full_scale_hu_mm", 0)))
+
+
+def read_projection(path: Path, view: View) -> Pixels:
+    """Read a NIfTI file that holds one projection, not a volume.
+
+    With a length-one anteroposterior or left-right axis and an affine, the
+    file itself says how rows and columns run. Otherwise the first axis counts
+    as columns and the second as rows, as SimpleITK writes pictures.
+    """
+    import nibabel
+
+    try:
+        image: Any = nibabel.Nifti1Image.from_filename(str(path))
+        shape = image.shape
+        if sum(length > 1 for length in shape) != 2:
+            raise SrnetError(
+                f"{path}: has shape {shape}, which is no projection; "
+                f"give the {view.value} x-ray as a picture with two axes"
+            )
+        if len(shape) == 3 and shape[2] > 1 and int(image.header["sform_code"]) > 0:
+            return _oriented(nibabel.as_closest_canonical(image))  # type: ignore[no-untyped-call]
+        array = np.squeeze(np.asarray(image.dataobj)).T
+    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError) as failure:
+        raise SrnetError(f"{path}: cannot be read as NIfTI ({failure}); write it again") from None
+    spacing = [float(z) for z, n in zip(image.header.get_zooms(), shape, strict=True) if n > 1]
+    return Pixels(_unit(array), (spacing[1], spacing[0]))
+
+
+def _oriented(image: Any) -> Pixels:
+    """Return the pixels of a projection in RAS+ with one axis of length one."""
+    zooms = [float(z) for z in image.header.get_zooms()]
+    across = 1 if image.shape[0] == 1 else 0
+    array = np.squeeze(np.asarray(image.dataobj)).T
+    claimed = "lateral" if across == 1 else "AP"
+    spacing = (zooms[2], zooms[across])
+    return Pixels(_unit(array), spacing, flip=(True, True), claimed_view=claimed)
+
+
+def _straight(image: Image.Image) -> Image.Image:
+    """Return the picture as a viewer shows it, palettes resolved."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in {"P", "1", "CMYK", "YCbCr", "PA"}:
+        return upright.convert("RGB")
+    return upright
+
+
+def grey_of_colour(path: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the grey picture that (rows, columns, channels) holds.
+
+    Raises
+    ------
+    SrnetError
+        If more than a few pixels are coloured: a photograph, not a film.
+    """
+    if array.shape[2] < 3:  # grey and opacity
+        return array[:, :, 0]
+    channels = array[:, :, :3].astype(np.float32) / _full_scale(array)
+    spread = channels.max(axis=2) - channels.min(axis=2)
+    share = float((spread > COLOURED_STEP).mean())
+    if share > COLOURED_SHARE:
+        raise SrnetError(
+            f"{path}: {share:.0%} of the pixels are coloured; give the x-ray film itself, "
+            "exported in grey, not a photograph of it"
+        )
+    return np.asarray(channels.mean(axis=2))
+
+
+def _unit(array: NDArray[Any]) -> Grey:
+    """Return values in [0, 1]: by the range of the type, or else by their own."""
+    grey = array.astype(np.float32)
+    if array.dtype in (np.uint8, np.uint16, np.bool_):
+        return grey / np.float32(_full_scale(array))
+    finite = grey[np.isfinite(grey)]
+    if finite.size == 0:
+        return grey
+    grey = grey - min(float(finite.min()), 0.0)
+    return grey / np.float32(max(float(np.nanmax(grey)), 1e-12))
+
+
+def _full_scale(array: NDArray[Any]) -> float:
+    if array.dtype == np.bool_:
+        return 1.0
+    return float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else float(array.max())

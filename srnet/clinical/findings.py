@@ -1,0 +1,54 @@
+"""What the checks have to say about two films, in sentences."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from srnet.errors import SrnetError
+
+__all__ = ["Finding", "Severity", "refuse_or_warn"]
+
+Severity = Literal["note", "warning", "refusal"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a reader of the result must know.
+
+    Attributes
+    ----------
+    check
+        Short name of the check, such as `same_film`.
+    severity
+        A refusal stops the reconstruction unless it is forced.
+    sentence
+        What was seen, with the value, and the cure. It never holds a file
+        name or a DICOM value that could identify the patient.
+    """
+
+    check: str
+    severity: Severity
+    sentence: str
+
+    def plain(self) -> dict[str, str]:
+        """Return the finding as plain JSON types, for the sidecar."""
+        return asdict(self)
+
+
+def refuse_or_warn(findings: Iterable[Finding], *, force: bool) -> list[Finding]:
+    """Return the findings, refusals turned into warnings if forced.
+
+    Raises
+    ------
+    SrnetError
+        With the sentences of all refusals on one line, if not forced.
+    """
+    listed = list(findings)
+    refusals = [finding for finding in listed if finding.severity == "refusal"]
+    if refusals and not force:
+        text = " ".join(finding.sentence for finding in refusals)
+        raise SrnetError(f"{text} To go on all the same, as a plumbing check, add --force.")
+    return [
+        Finding(f.check, "warning", f"{f.sentence} Forced.") if f.severity == "refusal" else f
+        for f in listed
+    ]

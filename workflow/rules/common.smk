@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from srnet.acquire.scans import list_scans
@@ -6,7 +7,9 @@ from srnet.provenance.digest import code_digest
 
 CONFIG = Config.parse(config)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
-SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
+SCRIPTS = (
+    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
+)
 
 
 def code(rule, *modules):
@@ -20,13 +23,44 @@ def net_code(rule):
     return digest
 
 
-def table_rows(wildcards):
-    return [*FLOORS, *getattr(CONFIG.tables, wildcards.table)]
+def scan_file(wildcards):
+    """Return the local file of a scan as a list, empty for generated ones."""
+    return SCANS[wildcards.scan].files
+
+
+def scan_row(wildcards):
+    return SCANS[wildcards.scan].plain()
+
+
+def net_settings(wildcards):
+    return CONFIG.net(wildcards.method).plain()
+
+
+def train_settings(wildcards):
+    return CONFIG.training(wildcards.method).plain()
+
+
+def table_methods(wildcards):
+    return getattr(CONFIG.tables, wildcards.table)
+
+
+def table_scores(wildcards):
+    return expand(
+        "<results>/scores/{row}.tsv", row=[*FLOORS, *table_methods(wildcards)]
+    )
+
+
+def table_flops(wildcards):
+    return expand("<results>/flops/{method}.json", method=table_methods(wildcards))
+
+
+def one_of(names):
+    return "|".join(re.escape(name) for name in names)
 
 
 wildcard_constraints:
-    scan="|".join(SCANS),
+    scan=one_of(SCANS),
     part="train|validation|test",
-    method="|".join(CONFIG.methods),
-    floor="|".join(FLOORS),
+    method=one_of(CONFIG.methods),
+    floor=one_of(FLOORS),
     table="table[123]",

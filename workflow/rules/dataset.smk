@@ -1,31 +1,29 @@
 rule split_cohort:
-    message:
-        "Split the cohort by patient and list the rejected scans"
     input:
         volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
         ap=expand("<results>/drr/{scan}/ap.png", scan=SCANS),
     output:
         split=report("<results>/split.tsv", category="Cohort"),
         rejected=report("<results>/rejected.tsv", category="Cohort"),
-    params:
-        scans=[scan.plain() for scan in SCANS.values()],
-        counting=CONFIG.cohort.counting,
-        split=CONFIG.split.plain(),
-        seed=CONFIG.seed,
-        code=code("split_cohort"),
     log:
         "<results>/logs/split_cohort.log",
     benchmark:
         "<results>/benchmarks/split_cohort.jsonl"
     conda:
         "../../envs/srnet.yaml"
+    params:
+        scans=[scan.plain() for scan in SCANS.values()],
+        counting=CONFIG.cohort.counting,
+        split=CONFIG.split.plain(),
+        seed=CONFIG.seed,
+        code=code("split_cohort"),
+    message:
+        "Split the cohort by patient and list the rejected scans"
     script:
         "../scripts/split_cohort.py"
 
 
 rule pack_dataset:
-    message:
-        "Pack the {wildcards.part} set into HDF5"
     input:
         split="<results>/split.tsv",
         volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
@@ -33,17 +31,19 @@ rule pack_dataset:
         lateral=expand("<results>/drr/{scan}/lateral.png", scan=SCANS),
     output:
         dataset="<results>/dataset/{part}.h5",
-    params:
-        drr=CONFIG.drr.plain(),
-        code=code("pack_dataset"),
     log:
         "<results>/logs/pack_dataset/{part}.log",
     benchmark:
         "<results>/benchmarks/pack_dataset/{part}.jsonl"
+    conda:
+        "../../envs/srnet.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        "../../envs/srnet.yaml"
+    params:
+        drr=CONFIG.drr.plain(),
+        code=code("pack_dataset"),
+    message:
+        "Pack the {wildcards.part} set into HDF5"
     script:
         "../scripts/pack_dataset.py"

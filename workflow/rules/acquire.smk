@@ -1,6 +1,3 @@
-from srnet.acquire.scans import SOURCES
-
-
 rule acquire:
     input:
         files=scan_file,

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from srnet.acquire.scans import list_scans
+from srnet.acquire.scans import SOURCES, list_scans
 from srnet.config.run import FLOORS, Config
 from srnet.provenance.digest import code_digest
 
@@ -26,6 +26,11 @@ def net_code(rule):
 def scan_file(wildcards):
     """Return the local file of a scan as a list, empty for generated ones."""
     return SCANS[wildcards.scan].files
+
+
+def acquire_code(wildcards):
+    """Digest the code of a scan's own source only."""
+    return code("acquire", SOURCES[SCANS[wildcards.scan].source])
 
 
 def scan_row(wildcards):

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["code_digest", "file_digest", "import_closure"]
+__all__ = ["ROOT", "code_digest", "code_listing", "file_digest", "import_closure"]
 
 ROOT = Path(__file__).resolve().parents[2]
+"""Folder that holds the package, the workflow and the lock of the environment."""
 PACKAGE = "srnet"
-# How a job is recorded and its outputs stamped does not change what it computes.
-IGNORED = ("srnet.provenance.", "srnet.stamp", "srnet.atomic", "srnet.errors")
+IGNORED = ("srnet.config.", "srnet.provenance.", "srnet.stamp.", "srnet.atomic.", "srnet.errors.")
+"""What does not change a result: settings reach a stage as params, which count
+by value; how a job is recorded and its outputs are put in place is not what it
+computes."""
 
 
 def file_digest(path: str | Path) -> str:
@@ -26,6 +29,7 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@cache
 def code_digest(script: str | Path, *modules: str) -> str:
     """Return a digest of the code that `script` runs, 16 hexadecimal digits.
 
@@ -34,24 +38,39 @@ def code_digest(script: str | Path, *modules: str) -> str:
     script
         A Python file.
     modules
-        Further modules of this package that it loads by name, such as
-        `srnet.nets.x2ct`.
+        Those modules that it chooses from a registry (see `import_closure`).
     """
-    sources = import_closure(Path(script), modules)
-    text = "\n".join(f"{path.relative_to(ROOT)}\n{_syntax(path)}" for path in sources)
+    listing = code_listing(script, *modules)
+    text = "\n".join(f"{name} {digest}" for name, digest in listing.items())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def code_listing(script: str | Path, *modules: str) -> dict[str, str]:
+    """Return what `code_digest` counts: each file, relative to `ROOT`, and its digest."""
+    sources = import_closure(Path(script), modules)
+    return {_name(path): hashlib.sha256(_syntax(path).encode()).hexdigest() for path in sources}
+
+
 def import_closure(script: Path, modules: tuple[str, ...] = ()) -> list[Path]:
-    """Return `script`, `modules` and all they import from this package, sorted."""
+    """Return `script` and all that it runs from this package, sorted.
+
+    A registry is a dict at the top of a module whose values name modules of
+    this package. The modules in it are loaded by name, out of sight of an
+    import statement: all of them count, unless `modules` chooses among them.
+    """
     found = {script.resolve()}
-    waiting = [*_imports(script.resolve()), *modules]
+    waiting = [*_loads(script.resolve(), modules), *modules]
     while waiting:
         path = _module_file(waiting.pop())
         if path is not None and path not in found:
             found.add(path)
-            waiting.extend(_imports(path))
+            waiting.extend(_loads(path, modules))
     return sorted(found)
+
+
+def _name(path: Path) -> str:
+    """Return a name of a source that is the same wherever the project lies."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
 @cache
@@ -61,23 +80,44 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _syntax(path: Path) -> str:
-    """Return the syntax tree of a file as text, without docstrings."""
+    """Return the syntax tree of a file as text, without docstrings and registries."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    # A line more in a registry changes nothing for the modules already there.
+    tree.body = [node for node in tree.body if not _registered(node)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
+            node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
     return ast.dump(tree)
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Yield the modules of this package that a file imports, anywhere in it."""
-    for node in ast.walk(_tree(path)):
+def _is_text(node: ast.stmt) -> bool:
+    """Tell a docstring, of a module, class, function or constant."""
+    text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return text and isinstance(node.value.value, str)  # type: ignore[attr-defined]
+
+
+def _loads(path: Path, chosen: tuple[str, ...]) -> Iterator[str]:
+    """Yield the modules that a file imports or, unless chosen among, has in a registry."""
+    tree = _tree(path)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for line in tree.body:
+        registered = _registered(line)
+        if registered.isdisjoint(chosen):
+            yield from registered
+
+
+def _registered(node: ast.stmt) -> set[str]:
+    """Return the modules in a registry, or nothing for any other statement."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Dict):
+        return set()
+    values = [getattr(value, "value", None) for value in node.value.values]
+    names = {v for v in values if isinstance(v, str) and v.startswith(f"{PACKAGE}.")}
+    return names if all(value in names for value in values) else set()
 
 
 def _module_file(module: str) -> Path | None:
@@ -86,7 +126,7 @@ def _module_file(module: str) -> Path | None:
     `__init__` files hold nothing but a docstring (a test keeps them so) and
     need not be followed.
     """
-    if not module.startswith(f"{PACKAGE}.") or module.startswith(IGNORED):
+    if not module.startswith(f"{PACKAGE}.") or f"{module}.".startswith(IGNORED):
         return None
     path = ROOT / Path(*module.split(".")).with_suffix(".py")
     return path if path.is_file() else None

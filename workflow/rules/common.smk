@@ -16,6 +16,10 @@ def code(rule, *modules):
     return code_digest(SCRIPTS / f"{rule}.py", *modules)
 
 
+def acquire_code(wildcards):
+    return code("acquire", SOURCES[SCANS[wildcards.scan].source])
+
+
 def net_code(rule):
     def digest(wildcards):
         return code(rule, f"srnet.nets.{CONFIG.net(wildcards.method).name}")
@@ -33,6 +37,10 @@ def acquire_code(wildcards):
     return code("acquire", SOURCES[SCANS[wildcards.scan].source])
 
 
+def cohort_code(rule):
+    return code(rule, *sorted({SOURCES[scan.source] for scan in SCANS.values()}))
+
+
 def scan_row(wildcards):
     return SCANS[wildcards.scan].plain()
 
@@ -47,6 +55,17 @@ def train_settings(wildcards):
 
 def table_methods(wildcards):
     return getattr(CONFIG.tables, wildcards.table)
+
+
+def table_rows(wildcards):
+    """Return what tells the methods of a table apart: networks and loss weights."""
+    return {
+        method: {
+            "net": CONFIG.net(method).plain(),
+            "loss": CONFIG.training(method).loss.plain(),
+        }
+        for method in table_methods(wildcards)
+    }
 
 
 def table_scores(wildcards):

@@ -16,7 +16,7 @@ rule split_cohort:
         counting=CONFIG.cohort.counting,
         split=CONFIG.split.plain(),
         seed=CONFIG.seed,
-        code=code("split_cohort"),
+        code=cohort_code("split_cohort"),
     message:
         "Split the cohort by patient and list the rejected scans"
     script:

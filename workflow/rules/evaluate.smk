@@ -78,6 +78,7 @@ rule make_table:
         csv=report("<results>/{table}.csv", category="Tables"),
         markdown="<results>/{table}.md",
         latex="<results>/{table}.tex",
+        html="<results>/{table}.html",
     log:
         "<results>/logs/make_table/{table}.log",
     benchmark:
@@ -85,7 +86,7 @@ rule make_table:
     conda:
         "../../envs/srnet.yaml"
     params:
-        methods=table_methods,
+        methods=table_rows,
         code=code("make_table"),
     message:
         "Make {wildcards.table}"

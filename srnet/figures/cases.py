@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import hdf5plugin  # noqa: F401  (registers the filters of stored data sets)
@@ -20,14 +21,16 @@ NETWORK_UNIT = 2500
 
 AIR_HU = -1024.0
 
+Value = TypeVar("Value", float, NDArray[np.float32])
+
 
 def network_value(hu: float) -> float:
     """Return the network value of `hu`; -1024 HU and less is 0, 1476 HU is 1."""
     return (hu - AIR_HU) / NETWORK_UNIT
 
 
-def hounsfield(value: float) -> float:
-    """Return the HU that a network value inside bone stands for."""
+def hounsfield(value: Value) -> Value:
+    """Return the HU that network values inside bone stand for, one or an array."""
     return value * NETWORK_UNIT + AIR_HU
 
 

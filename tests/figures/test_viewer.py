@@ -1,0 +1,79 @@
+import base64
+import gzip
+import re
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from browser import chromium, find_chromium
+from PIL import Image
+
+from srnet.errors import SrnetError
+from srnet.figures import niivue
+from srnet.figures.cases import read_case
+from srnet.figures.viewer import viewer_html
+from srnet.volume import Grid, Volume
+
+
+@pytest.fixture(scope="module")
+def page_file(fake_run, tmp_path_factory) -> Path:
+    case = read_case(fake_run.test, [fake_run.predictions["srnet3d"]], "sub-a_ct")
+    made = Volume(case.reconstructions["srnet3d"], case.truth.grid)
+    path = tmp_path_factory.mktemp("viewer") / "view.html"
+    path.write_text(viewer_html([("Truth <b>", case.truth), ("3DSRNet", made)]), encoding="utf-8")
+    return path
+
+
+def test_page_holds_the_volumes_in_hounsfield_units():
+    array = np.zeros((8, 8, 8), np.float32)
+    array[1, 2, 3] = 0.5
+    grid = Grid(array.shape, (3.0, 2.0, 1.0), (5.0, 6.0, 7.0))
+    page = viewer_html([("one", Volume(array, grid))])
+    data = re.search(r'id="volume0">([^<]*)<', page)[1]
+    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(data)))
+    values = np.asarray(image.dataobj)
+    assert values.max() == 226, "a network value of 0.5 in bone"
+    assert values.min() == -1024
+    assert image.header.get_zooms() == (1.0, 2.0, 3.0)
+
+
+def test_page_names_no_server_to_load_from(page_file):
+    page = page_file.read_text(encoding="utf-8")
+    markup = re.sub(r"(?s)<script.*?</script>", "", page)
+    assert not re.search(r"https?://", markup)
+    assert "default-src 'none'" in markup
+    assert "Truth &lt;b&gt;" in markup
+
+
+def test_unknown_bundle_is_named_with_its_cure(monkeypatch, tmp_path):
+    bundle = tmp_path / "widget.js"
+    bundle.write_text("export{a as default};")
+    monkeypatch.setattr(niivue, "_bundle", lambda: bundle)
+    with pytest.raises(SrnetError, match=r"requirements\.lock"):
+        niivue.niivue_module("")
+
+
+def test_slices_move_in_a_real_browser_and_nothing_leaves_it(page_file, tmp_path):
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine: the viewer is not tried in a browser")
+    before, after = tmp_path / "before.png", tmp_path / "after.png"
+    with chromium(program, tmp_path / "profile") as page:
+        page.open(page_file)
+        page.wait_for("document.body.dataset.viewers === 'ready'")
+        page.screenshot(before, ".viewers")
+        page.evaluate(
+            "const s = document.querySelectorAll('.sliders input')[2];"
+            "s.value = 0.83; s.dispatchEvent(new Event('input'))"
+        )
+        page.screenshot(after, ".viewers")
+        values = page.evaluate("[...document.querySelectorAll('output')].map((o) => o.value)")
+        outside = [url for url in page.requests if not url.startswith(("file:", "data:", "blob:"))]
+        errors = page.errors
+    assert outside == []
+    assert errors == []
+    first, second = (np.asarray(Image.open(path).convert("L"), int) for path in (before, after))
+    assert (first > 120).mean() > 0.005, "volumes are visible"
+    assert (np.abs(first - second) > 60).mean() > 0.002, "the slices moved"
+    assert all(value.endswith(" HU") for value in values)

@@ -3,14 +3,14 @@
 from _job import job
 from snakemake.script import snakemake
 
-from srnet.evaluate.make_table import make_table
+from srnet.evaluate.make_table import CohortFiles, make_table
 
 with job(snakemake):
     make_table(
         snakemake.wildcards.table,
         scores=snakemake.input.scores,
         flops=snakemake.input.flops,
-        split=snakemake.input.split,
-        rejected=snakemake.input.rejected,
-        outputs=(snakemake.output.csv, snakemake.output.markdown, snakemake.output.latex),
+        methods=snakemake.params.methods,
+        cohort=CohortFiles(snakemake.input.split, snakemake.input.rejected),
+        outputs=list(snakemake.output),
     )

@@ -1,0 +1,146 @@
+"""Stage: score the reconstructions of one row of the tables, scan by scan."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401  (registers the compression that the data set may use)
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from srnet.atomic import atomic_path
+from srnet.config.evaluate import EvaluateSettings
+from srnet.errors import SrnetError
+from srnet.evaluate.columns import COLUMNS
+from srnet.evaluate.metrics import FULL_SCALE, paper_scores, strict_scores
+from srnet.evaluate.reprojection import reprojection_error
+from srnet.prepare.geometry import ConeBeam
+from srnet.rejection import raise_if_buried
+from srnet.xray import LEVELS
+
+__all__ = ["Pair", "evaluate", "read_pairs", "read_scores", "write_scores"]
+
+KEYS = ["scan", "patient", "source"]
+"""What names a row of the scores, before the columns of the metrics."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One test scan: its truth, its reconstruction, and the x-rays between them.
+
+    `truth` and `prediction` are network values, (S, S, S) float32;
+    `integrals_hu_mm` are the line integrals of the AP and the lateral x-ray,
+    (2, S, S), and `beam` is the geometry in which they were made.
+    """
+
+    scan: str
+    patient: str
+    source: str
+    truth: NDArray[np.float32]
+    prediction: NDArray[np.float32]
+    spacing_mm: tuple[float, float, float]
+    integrals_hu_mm: NDArray[np.float32]
+    beam: ConeBeam
+
+
+def evaluate(
+    prediction: str | Path, test_set: str | Path, settings: EvaluateSettings
+) -> pd.DataFrame:
+    """Score every scan of the test set.
+
+    Parameters
+    ----------
+    prediction
+        HDF5 file of reconstructions.
+    test_set
+        HDF5 file of the test set.
+    settings
+        What counts as bone.
+
+    Returns
+    -------
+    DataFrame
+        One row per scan in the order of the test set: scan, patient, source,
+        then every metric; NaN where a metric has no value.
+
+    Raises
+    ------
+    SrnetError
+        If the reconstructions are not of this test set or hold NaN.
+    """
+    rows = [_score(pair, settings) for pair in read_pairs(prediction, test_set)]
+    return pd.DataFrame(rows, columns=[*KEYS, *COLUMNS])
+
+
+def read_pairs(prediction: str | Path, test_set: str | Path) -> Iterator[Pair]:
+    """Yield truth and reconstruction of every test scan, in the order of the test set.
+
+    Raises
+    ------
+    SrnetError
+        If the two files do not list the same scans in the same order.
+    """
+    raise_if_buried(prediction)
+    raise_if_buried(test_set)
+    with h5py.File(prediction) as made, h5py.File(test_set) as test:
+        names = list(test["scan"].asstr()[:])
+        if list(made["scan"].asstr()[:]) != names:
+            raise SrnetError(
+                f"{prediction} holds other scans than {test_set}; predict this test set again"
+            )
+        for index in range(len(names)):
+            yield _pair(test, np.asarray(made["ct"][index], dtype=np.float32), index)
+
+
+def _pair(test: h5py.File, prediction: NDArray[np.float32], index: int) -> Pair:
+    grey = np.stack([test[view][index] for view in ("ap", "lateral")]) / np.float32(LEVELS)
+    integrals = grey * np.asarray(test["full_scale_hu_mm"][index])[:, None, None]
+    down, back, left = (float(step) for step in test["spacing_mm"][index])
+    return Pair(
+        scan=str(test["scan"].asstr()[index]),
+        patient=str(test["patient"].asstr()[index]),
+        source=str(test["source"].asstr()[index]),
+        truth=(test["ct"][index] / FULL_SCALE).astype(np.float32),
+        prediction=prediction,
+        spacing_mm=(down, back, left),
+        integrals_hu_mm=integrals.astype(np.float32),
+        beam=ConeBeam(
+            float(test.attrs["source_to_isocentre_mm"]),
+            float(test.attrs["source_to_detector_mm"]),
+        ),
+    )
+
+
+def _score(pair: Pair, settings: EvaluateSettings) -> dict[str, str | float]:
+    """Return the row of one scan."""
+    volumes = pair.truth, pair.prediction
+    try:
+        return {
+            **{key: getattr(pair, key) for key in KEYS},
+            **paper_scores(*volumes),
+            **strict_scores(*volumes, pair.spacing_mm, settings.bone_threshold),
+            "Reprojection": reprojection_error(
+                pair.prediction, pair.integrals_hu_mm, pair.spacing_mm, pair.beam
+            ),
+        }
+    except SrnetError as mistake:
+        raise SrnetError(f"{pair.scan}: {mistake}") from None
+
+
+def write_scores(path: str | Path, scores: pd.DataFrame) -> None:
+    """Write per-scan scores as TSV with nine significant digits."""
+    with atomic_path(path) as partial:
+        scores.to_csv(partial, sep="\t", index=False, float_format="%.9g", lineterminator="\n")
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read per-scan scores; empty cells are NaN, names stay text (a scan may be called NA)."""
+    return pd.read_csv(
+        path,
+        sep="\t",
+        dtype=dict.fromkeys(KEYS, str),
+        keep_default_na=False,
+        na_values={column: [""] for column in COLUMNS},
+    )

@@ -1,0 +1,173 @@
+"""Stage: make one table of the paper from the scores of its rows.
+
+One `Table` is the source of every format. Its CSV begins with the paper's
+columns in the paper's order, then the strict ones, the 95 % intervals and the
+values that the paper prints. What must be known to read it follows as lines
+that start with `#`: `pandas.read_csv(path, comment="#")` passes over them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from srnet.errors import SrnetError
+from srnet.evaluate.columns import COLUMNS, COUNTS, METRICS, PAPER
+from srnet.evaluate.evaluate import read_scores
+from srnet.evaluate.printed import SIGNS, TITLES, Traits, printed_scores, traits
+from srnet.evaluate.statistics import bootstrap_intervals
+from srnet.evaluate.table_formats import Table, write_table
+from srnet.figures.names import printed_name
+from srnet.stamp import record_id
+
+__all__ = ["CohortFiles", "build_table", "make_table"]
+
+
+@dataclass(frozen=True)
+class CohortFiles:
+    """The two lists that say what became of every scan.
+
+    Attributes
+    ----------
+    split
+        TSV with the columns scan, patient and part.
+    rejected
+        TSV with one row per rejected scan.
+    """
+
+    split: str | Path
+    rejected: str | Path
+
+
+def make_table(
+    table: str,
+    scores: Sequence[str | Path],
+    flops: Sequence[str | Path],
+    methods: Mapping[str, Mapping[str, Any]],
+    cohort: CohortFiles,
+    outputs: Sequence[str | Path],
+) -> None:
+    """Write one table in the format that the suffix of each output names.
+
+    Parameters
+    ----------
+    table
+        "table1", "table2" or "table3".
+    scores
+        TSV files of per-scan scores, one per row, named after the row, floors first.
+    flops
+        JSON files of operation counts, named after the method.
+    methods
+        Network (`net`) and loss weights (`loss`) of every method, as plain types.
+    cohort
+        Lists of the split and of the rejected scans.
+    outputs
+        Files with the suffixes .csv, .md, .tex or .html.
+    """
+    built = build_table(
+        table,
+        scores={Path(path).stem: read_scores(path) for path in scores},
+        flops={Path(path).stem: _read_counts(path) for path in flops},
+        methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
+        notes=_cohort_notes(cohort),
+    )
+    for output in outputs:
+        write_table(output, built)
+
+
+def build_table(
+    table: str,
+    scores: Mapping[str, pd.DataFrame],
+    flops: Mapping[str, Mapping[str, float]],
+    methods: Mapping[str, Traits],
+    notes: Sequence[str],
+) -> Table:
+    """Return the table as data; see `make_table`.
+
+    Raises
+    ------
+    SrnetError
+        If the rows were not scored on the same scans.
+    """
+    _check_same_scans(scores)
+    signs = SIGNS[table]
+    rows = []
+    for name, frame in scores.items():
+        method = methods.get(name, Traits("", published=False))
+        values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
+        values |= flops.get(name, dict.fromkeys(COUNTS, np.nan))
+        rows.append(
+            {
+                "Method": printed_name(name),
+                **{part: method.sign(part) for part in signs},
+                **{metric: values[metric] for metric in METRICS},
+                **_ends(bootstrap_intervals(frame, COLUMNS)),
+                **_printed(table, method),
+            }
+        )
+    record = f"record: {record_id() or 'none, made outside a recorded job'}"
+    return Table(TITLES[table], signs, pd.DataFrame(rows), (*notes, *_reasons(scores), record))
+
+
+def _ends(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    return {
+        f"{metric}_{end}": value
+        for metric, ends in intervals.items()
+        for end, value in zip(("low", "high"), ends, strict=True)
+    }
+
+
+def _printed(table: str, method: Traits) -> dict[str, float]:
+    printed = printed_scores(table, method)
+    return {f"{column.name}_printed": printed.get(column.name, np.nan) for column in PAPER}
+
+
+def _check_same_scans(scores: Mapping[str, pd.DataFrame]) -> None:
+    first, *others = scores
+    expected = list(scores[first]["scan"])
+    for name in others:
+        if list(scores[name]["scan"]) != expected:
+            raise SrnetError(
+                f"scores of '{name}' and '{first}' list different scans; "
+                "remove both score files and run again"
+            )
+
+
+def _reasons(scores: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Say for every column with empty cells why they are empty."""
+    lines = []
+    for metric in COLUMNS:
+        missing = {name: int(frame[metric].isna().sum()) for name, frame in scores.items()}
+        if any(missing.values()):
+            total = sum(len(frame) for frame in scores.values())
+            lines.append(
+                f"{metric}: no value for {sum(missing.values())} of {total} scores: "
+                f"{METRICS[metric].undefined}"
+            )
+    lines.append(f"FLOPs: empty for floors: {METRICS['FLOPs'].undefined}")
+    return lines
+
+
+def _cohort_notes(files: CohortFiles) -> list[str]:
+    """Count scans, patients, rejected scans and patients on both sides of the split."""
+    split = pd.read_csv(files.split, sep="\t", dtype=str, keep_default_na=False)
+    rejected = pd.read_csv(files.rejected, sep="\t", dtype=str, keep_default_na=False)
+    test = split[split["part"] == "test"]
+    elsewhere = set(split.loc[split["part"] != "test", "patient"])
+    leaked = set(test["patient"]) & elsewhere
+    return [
+        f"test scans: {len(test)}",
+        f"test patients: {test['patient'].nunique()}",
+        f"rejected scans: {len(rejected)}",
+        f"leaked patients (in the test set and outside it): {len(leaked)}",
+    ]
+
+
+def _read_counts(path: str | Path) -> dict[str, float]:
+    """Return the operations of a network by column, in units of 1e9."""
+    counts = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {column: counts[key] / 1e9 for column, key in COUNTS.items()}

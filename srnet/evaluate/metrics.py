@@ -1,0 +1,201 @@
+"""Scores of one reconstruction against its truth, in two named conventions.
+
+`paper`
+    How Table I was computed: the evaluation that was published with X2CT.
+    PSNR there is no PSNR of a volume: it is taken slice by slice along three
+    axes, and a slice that is reproduced exactly, as an empty one is, counts
+    100 dB.
+`strict`
+    What a reader would assume: whole-volume errors, errors inside bone and
+    outside, overlap and distance of the bone surfaces.
+
+Every volume is an array of network values, [0, 1], where 1 stands for 2500
+stored levels. Both conventions clip the prediction to that range first.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
+
+from srnet.errors import SrnetError
+from srnet.evaluate.surface import dice, surface_distances
+
+__all__ = ["CONVENTIONS", "FULL_SCALE", "IDENTICAL_DB", "paper_scores", "strict_scores"]
+
+FULL_SCALE = 2500
+"""Stored levels at network value 1."""
+
+PEAK = 4095
+"""Maximum that the paper's PSNR refers to: the largest value of a 12-bit CT."""
+
+IDENTICAL_DB = 100.0
+"""PSNR of identical arrays, and the largest PSNR that is reported."""
+
+_ROUNDING = 5e-4
+"""Levels that storing `k / 2500` as float32 can lose, and truncation must not notice."""
+
+_similarity: Callable[..., float] = structural_similarity
+
+Array = NDArray[np.float32] | NDArray[np.float64]
+
+
+def paper_scores(truth: Array, prediction: Array) -> dict[str, float]:
+    """Score in the convention of Table I.
+
+    Parameters
+    ----------
+    truth, prediction
+        Network values, (D, H, W), each edge at least 7.
+
+    Returns
+    -------
+    dict
+        PSNR (dB), SSIM, CS, MAE and MSE (levels, 0..2500). Always finite.
+
+    Raises
+    ------
+    SrnetError
+        If the shapes differ, an edge is shorter than 7, or a value is not finite.
+    """
+    truth, prediction = _checked(truth, prediction)
+    error = _levels(prediction) - _levels(truth)
+    squared = (error * error).astype(np.float64)
+    return {
+        "PSNR": _mean_over_axes(lambda axis: float(_slice_psnr(squared, axis).mean())),
+        "SSIM": _mean_over_axes(lambda axis: _slice_ssim(truth, prediction, axis)),
+        "CS": cosine(truth, prediction),
+        "MAE": float(np.abs(error).mean()),
+        "MSE": float(squared.mean()),
+    }
+
+
+def strict_scores(
+    truth: Array,
+    prediction: Array,
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    bone_threshold: float = 0.25,
+) -> dict[str, float]:
+    """Score in the strict convention.
+
+    Parameters
+    ----------
+    truth, prediction
+        Network values, (D, H, W), each edge at least 11.
+    spacing_mm
+        Distance of voxel centres along the three axes, for the distances.
+    bone_threshold
+        Network value above which a voxel counts as bone, in both volumes.
+
+    Returns
+    -------
+    dict
+        The columns of `srnet.evaluate.columns.STRICT` but the reprojection
+        error, which needs the x-rays. Finite, except that an error inside
+        (outside) bone is NaN if the truth has no (only) bone.
+
+    Raises
+    ------
+    SrnetError
+        If the shapes differ, an edge is shorter than 11, or a value is not finite.
+    """
+    truth, prediction = _checked(truth, prediction, shortest=11)
+    error = np.abs(prediction - truth) * FULL_SCALE
+    mse = float(np.mean(np.square(error)))
+    true_bone, bone = truth > bone_threshold, prediction > bone_threshold
+    distances = surface_distances(true_bone, bone, spacing_mm)
+    voxels = surface_distances(true_bone, bone, (1.0, 1.0, 1.0))
+    return {
+        "PSNR3D": psnr(mse, PEAK),
+        "Dice": dice(true_bone, bone),
+        "MAE_bone": _mean(error[true_bone]),
+        "MAE_outside": _mean(error[~true_bone]),
+        "PSNR3D_2500": psnr(mse, FULL_SCALE),
+        "SSIM3D": _volume_ssim(truth, prediction),
+        "HD95_mm": distances.hausdorff95(),
+        "ASSD_mm": distances.average(),
+        "SD_1voxel": voxels.share_within(1.0),
+        "SD_2voxel": voxels.share_within(2.0),
+        "SD_1mm": distances.share_within(1.0),
+        "SD_2mm": distances.share_within(2.0),
+    }
+
+
+CONVENTIONS: dict[str, tuple[Callable[..., dict[str, float]], ...]] = {
+    "paper": (paper_scores,),
+    "strict": (strict_scores,),
+    "both": (paper_scores, strict_scores),
+}
+"""What each named convention computes."""
+
+
+def psnr(mse: float, peak: float) -> float:
+    """Return `20 log10(peak / sqrt(mse))` in dB, at most 100."""
+    if mse == 0:
+        return IDENTICAL_DB
+    return min(IDENTICAL_DB, float(20 * np.log10(peak / np.sqrt(mse))))
+
+
+def cosine(truth: Array, prediction: Array) -> float:
+    """Return the cosine between two volumes taken as vectors.
+
+    0 if just one of them is zero everywhere, 1 if both are.
+    """
+    a, b = (x.ravel().astype(np.float64) for x in (truth, prediction))
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if lengths == 0:
+        return float(not a.any() and not b.any())
+    return float(a @ b) / lengths
+
+
+def _checked(truth: Array, prediction: Array, shortest: int = 7) -> tuple[Array, Array]:
+    """Return both arrays as float32, the prediction clipped to [0, 1]."""
+    if truth.shape != prediction.shape or truth.ndim != 3:
+        raise SrnetError(
+            f"truth has shape {truth.shape}, prediction {prediction.shape}: "
+            "both must be 3-D and of one shape"
+        )
+    if min(truth.shape) < shortest:
+        raise SrnetError(f"shape {truth.shape}: every edge must have {shortest} voxels or more")
+    for name, array in (("truth", truth), ("prediction", prediction)):
+        if not np.isfinite(array).all():
+            wrong = int((~np.isfinite(array)).sum())
+            raise SrnetError(f"{name} has {wrong} voxels that are NaN or infinite; make it anew")
+    return truth.astype(np.float32), np.clip(prediction, 0, 1).astype(np.float32)
+
+
+def _levels(volume: Array) -> NDArray[np.int32]:
+    """Return the stored levels, truncated to integers as the paper's evaluation does."""
+    return (volume.astype(np.float64) * FULL_SCALE + _ROUNDING).astype(np.int32)
+
+
+def _mean_over_axes(score: Callable[[int], float]) -> float:
+    return sum(score(axis) for axis in range(3)) / 3
+
+
+def _slice_psnr(squared: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return the PSNR of each slice across `axis`, 100 dB for identical ones."""
+    mse = squared.mean(axis=_others(axis))
+    decibels = np.full(mse.shape, IDENTICAL_DB)
+    differs = mse > 0
+    decibels[differs] = 20 * np.log10(PEAK / np.sqrt(mse[differs]))
+    return decibels
+
+
+def _slice_ssim(truth: Array, prediction: Array, axis: int) -> float:
+    a, b = (x.astype(np.float64) for x in (truth, prediction))
+    return float(_similarity(a, b, data_range=1.0, channel_axis=axis))
+
+
+def _volume_ssim(truth: Array, prediction: Array) -> float:
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(_similarity(truth, prediction, data_range=1.0, **gaussian))
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean(dtype=np.float64)) if values.size else float("nan")
+
+
+def _others(axis: int) -> tuple[int, ...]:
+    return tuple(other for other in range(3) if other != axis)

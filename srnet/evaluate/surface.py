@@ -1,0 +1,94 @@
+"""Distances between the surfaces of two bone masks, in mm and in voxels.
+
+The surface of a mask is its voxels with a neighbour across a face outside the
+mask. The border of the array does not count as outside: where the field of
+view cuts through the spine there is bone, not a surface.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+__all__ = ["SurfaceDistances", "dice", "surface_distances"]
+
+
+@dataclass(frozen=True)
+class SurfaceDistances:
+    """Distance from every surface voxel of each mask to the other's surface.
+
+    Both arrays are empty if both masks have no surface. If only one has none,
+    the distances of the other are all `worst`, the diagonal of the array.
+    """
+
+    to_truth: NDArray[np.float64]
+    to_prediction: NDArray[np.float64]
+    worst: float
+
+    def hausdorff95(self) -> float:
+        """Return the larger of the two directed 95th percentiles; 0 without surfaces."""
+        ways = [np.percentile(way, 95) for way in self._ways() if way.size]
+        return float(max(ways, default=0.0))
+
+    def average(self) -> float:
+        """Return the mean over both surfaces' distances (ASSD); 0 without surfaces."""
+        pooled = np.concatenate(self._ways())
+        return float(pooled.mean()) if pooled.size else 0.0
+
+    def share_within(self, tolerance: float) -> float:
+        """Return the share of both surfaces within `tolerance` (surface Dice); 1 without any."""
+        pooled = np.concatenate(self._ways())
+        return float((pooled <= tolerance).mean()) if pooled.size else 1.0
+
+    def _ways(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.to_truth, self.to_prediction
+
+
+def dice(truth: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> float:
+    """Return `2|A and B| / (|A| + |B|)`, 1 if both masks are empty."""
+    total = int(truth.sum()) + int(prediction.sum())
+    return 2 * int((truth & prediction).sum()) / total if total else 1.0
+
+
+def surface_distances(
+    truth: NDArray[np.bool_],
+    prediction: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+) -> SurfaceDistances:
+    """Measure the distances between two surfaces.
+
+    Parameters
+    ----------
+    truth, prediction
+        Masks of one shape, (D, H, W).
+    spacing
+        Distance of voxel centres along the three axes; the distances come in
+        its unit.
+    """
+    points = [_surface_points(mask) * np.asarray(spacing) for mask in (truth, prediction)]
+    extent = np.asarray(spacing) * (np.asarray(truth.shape) - 1)
+    worst = float(np.linalg.norm(extent))
+    return SurfaceDistances(
+        to_truth=_nearest(points[1], points[0], worst),
+        to_prediction=_nearest(points[0], points[1], worst),
+        worst=worst,
+    )
+
+
+def _surface_points(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the indices of the surface voxels, (N, 3)."""
+    inner = ndimage.binary_erosion(mask, border_value=1)
+    return np.argwhere(mask & ~inner).astype(np.float64)
+
+
+def _nearest(
+    points: NDArray[np.float64], others: NDArray[np.float64], worst: float
+) -> NDArray[np.float64]:
+    """Return the distance of each point to the nearest of `others`."""
+    if not len(points) or not len(others):
+        return np.full(len(points), worst)
+    # A tree in insertion order builds in a third of the time and is as good on a grid.
+    tree = KDTree(others, balanced_tree=False, compact_nodes=False)
+    return np.asarray(tree.query(points)[0], dtype=np.float64)

@@ -1,0 +1,144 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from srnet.errors import SrnetError
+from srnet.evaluate.columns import COLUMNS, PAPER
+from srnet.evaluate.evaluate import write_scores
+from srnet.evaluate.make_table import CohortFiles, make_table
+from srnet.stamp import stamped
+
+NET = {"name": "srnet3d", "aspp": True, "srct": "pyramid", "srte": "text", "physics": "none"}
+LOSS = {"igdl": 0.25, "ffl": 0.25}
+
+
+def scores(offset: float, scans=("a", "b", "c")) -> pd.DataFrame:
+    frame = pd.DataFrame({"scan": scans, "patient": ["p", "p", "q"], "source": "phantom"})
+    for column in COLUMNS:
+        frame[column] = np.arange(3) + offset
+    frame["LPIPS"] = np.nan
+    return frame
+
+
+@pytest.fixture
+def make(tmp_path: Path):
+    """Return a function that makes a table of one floor and some methods, by suffix."""
+    (tmp_path / "split.tsv").write_text(
+        "scan\tpatient\tpart\na\tp\ttest\nb\tp\ttest\nc\tq\ttest\nd\tq\ttrain\ne\tr\ttrain\n"
+    )
+    (tmp_path / "rejected.tsv").write_text("scan\tstage\treason\nbad\tacquire\tcut short\n")
+
+    def write(methods, table="table1", suffix=".csv", frames=None) -> Path:
+        frames = frames or {name: scores(number) for number, name in enumerate(methods)}
+        frames = {"all_zero": scores(10), **frames}
+        for name, frame in frames.items():
+            write_scores(tmp_path / f"{name}.tsv", frame)
+        for name in methods:
+            counts = {"parameters": 1, "true_flops": 5e11, "paper_flops": 623.345e9}
+            (tmp_path / f"{name}.json").write_text(json.dumps(counts))
+        output = tmp_path / f"{table}{suffix}"
+        make_table(
+            table,
+            scores=[tmp_path / f"{name}.tsv" for name in frames],
+            flops=[tmp_path / f"{name}.json" for name in methods],
+            methods=methods,
+            cohort=CohortFiles(tmp_path / "split.tsv", tmp_path / "rejected.tsv"),
+            outputs=[output],
+        )
+        return output
+
+    return write
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, comment="#")
+
+
+METHODS = {"x2ct": {"net": {"name": "x2ct"}, "loss": LOSS}, "srnet3d": {"net": NET, "loss": LOSS}}
+
+
+def test_the_csv_begins_with_the_papers_columns_in_its_order(make):
+    table = read(make(METHODS))
+    assert list(table.columns[:8]) == [
+        "Method",
+        *("PSNR", "SSIM", "CS", "MAE", "MSE", "LPIPS", "FLOPs"),
+    ]
+    assert list(table["Method"]) == ["All zero", "X2CT", "3DSRNet"]
+
+
+def test_means_are_over_scans(make):
+    table = read(make(METHODS)).set_index("Method")
+    assert table.loc["X2CT", "PSNR"] == 1
+    assert table.loc["3DSRNet", "Dice"] == 2
+
+
+def test_the_papers_values_stand_beside_ours(make):
+    table = read(make(METHODS)).set_index("Method")
+    assert table.loc["X2CT", "PSNR_printed"] == 43.699
+    assert table.loc["3DSRNet", "LPIPS_printed"] == 0.0768
+    assert table.loc["X2CT", "FLOPs"] == table.loc["X2CT", "FLOPs_printed"] == 623.345
+    assert table.loc["All zero", [f"{c.name}_printed" for c in PAPER]].isna().all()
+
+
+def test_floors_have_no_operations(make):
+    table = read(make(METHODS)).set_index("Method")
+    assert np.isnan(table.loc["All zero", "FLOPs"])
+
+
+def test_the_footer_counts_and_explains(make):
+    with stamped("0123456789abcdef"):
+        text = make(METHODS).read_text()
+    for line in (
+        "# test scans: 3",
+        "# test patients: 2",
+        "# rejected scans: 1",
+        "# leaked patients (in the test set and outside it): 1",
+        "# LPIPS: no value for 9 of 9 scores: no trained AlexNet features were given",
+        "# record: 0123456789abcdef",
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".md", ".tex", ".html"])
+def test_made_twice_is_the_same_to_the_byte(make, suffix):
+    assert make(METHODS, suffix=suffix).read_bytes() == make(METHODS, suffix=suffix).read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".md", ".tex", ".html"])
+def test_every_format_shows_ours_and_the_papers(make, suffix):
+    text = make(METHODS, suffix=suffix).read_text()
+    assert "3DSRNet (printed)" in text
+    assert "45.4666" in text
+    assert "2.0000 [" in text
+    assert "rejected scans: 1" in text
+
+
+def test_ablations_are_told_apart_by_what_they_lack(make):
+    without = {"whole": {"net": NET, "loss": LOSS}}
+    without["no_srct"] = {"net": NET | {"srct": "off"}, "loss": LOSS}
+    table = read(make(without, table="table2")).set_index("Method")
+    assert list(table.loc["no srct", ["ASPP", "SRCT", "SRTE"]]) == ["+", "-", "+"]
+    assert table.loc["no srct", "PSNR_printed"] == 42.8017
+    assert table.loc["whole", "PSNR_printed"] == 45.4666
+
+
+def test_loss_ablations_have_their_own_printed_row(make):
+    methods = {"no_ffl": {"net": NET, "loss": LOSS | {"ffl": 0.0}}}
+    table = read(make(methods, table="table3")).set_index("Method")
+    assert list(table.loc["no ffl", ["IGDL3D", "FFL3D"]]) == ["+", "-"]
+    assert table.loc["no ffl", "CS_printed"] == 0.7068
+
+
+def test_a_variant_that_the_paper_lacks_has_no_printed_values(make):
+    methods = {"physics": {"net": NET | {"physics": "mlem"}, "loss": LOSS}}
+    table = read(make(methods)).set_index("Method")
+    assert np.isnan(table.loc["physics", "PSNR_printed"])
+
+
+def test_rows_scored_on_different_scans_are_refused(make):
+    frames = {"x2ct": scores(0, scans=("a", "b", "z")), "srnet3d": scores(0)}
+    with pytest.raises(SrnetError, match="different scans"):
+        make(METHODS, frames=frames)

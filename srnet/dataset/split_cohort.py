@@ -1,0 +1,256 @@
+"""The split into training, validation and test set, by patient."""
+
+import csv
+import hashlib
+import io
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from srnet.acquire.scans import Scan
+from srnet.atomic import write_text
+from srnet.config.dataset import SplitSettings
+from srnet.errors import SrnetError
+from srnet.rejection import read_tombstone
+
+__all__ = [
+    "Part",
+    "RejectedScan",
+    "SplitScan",
+    "leaking_patients",
+    "read_rejected",
+    "read_split",
+    "split_cohort",
+    "write_rejected",
+    "write_split",
+]
+
+Part = Literal["train", "validation", "test"]
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitScan:
+    """One row of `split.tsv`."""
+
+    scan: str
+    patient: str
+    source: str
+    part: Part
+
+
+@dataclass(frozen=True)
+class RejectedScan:
+    """One row of `rejected.tsv`: the stage that refused the scan, and why."""
+
+    scan: str
+    patient: str
+    source: str
+    stage: str
+    reason: str
+
+
+Group = tuple[Scan, ...]
+
+
+def split_cohort(
+    scans: Sequence[Scan],
+    products: Sequence[tuple[str | Path, str | Path]],
+    settings: SplitSettings,
+    counting: Literal["distinct", "paper"],
+    seed: int,
+) -> tuple[list[SplitScan], list[RejectedScan]]:
+    """Assign every usable scan to a part.
+
+    Parameters
+    ----------
+    scans
+        The cohort.
+    products
+        For each scan its volume and its AP x-ray, either of which may be the
+        tombstone of a rejected scan.
+    settings
+        Shares of validation and test set; each gets the floor of its share of
+        all scans, as 72 and 72 of 729 in the paper, and at least one scan.
+    counting
+        `distinct` keeps all scans of a patient in one part; `paper` splits by
+        scan.
+    seed
+        Decides the order in which patients are drawn. A patient's place in it
+        depends on nothing else, so that a scan more or less moves few others.
+
+    Returns
+    -------
+    Usable scans with their part, and rejected ones, both in cohort order. The
+    sources are represented in each part in proportion to their scans, as far
+    as whole patients allow.
+
+    Raises
+    ------
+    SrnetError
+        If the usable scans cannot fill three parts.
+    """
+    rejected = [row for row in map(_rejection, scans, products) if row is not None]
+    names = {row.scan for row in rejected}
+    usable = [scan for scan in scans if scan.scan_id not in names]
+    groups = _groups(usable, by_patient=counting == "distinct")
+    if len(groups) < len(get_args(Part)):
+        raise SrnetError(
+            f"{len(usable)} of {len(scans)} scans of {len(groups)} patients are usable; a split "
+            f"into {', '.join(get_args(Part))} needs at least 3 patients: add scans"
+            + (f", or cure the {len(rejected)} rejected ones" if rejected else "")
+        )
+    parts = _assign(groups, len(usable), settings, seed)
+    rows = [SplitScan(s.scan_id, s.patient_id, s.source, parts[s.scan_id]) for s in usable]
+    leaks = leaking_patients(rows)
+    if leaks:
+        LOG.warning("%d test patients also have scans in the training set", len(leaks))
+    return rows, rejected
+
+
+def leaking_patients(split: Iterable[SplitScan]) -> list[str]:
+    """Return the patients with scans both in the test and in the training set, sorted."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for row in split:
+        seen[row.part].add(row.patient)
+    return sorted(seen["test"] & seen["train"])
+
+
+def _rejection(scan: Scan, products: tuple[str | Path, str | Path]) -> RejectedScan | None:
+    """Return why a scan is out, or None."""
+    for product in products:
+        stone = read_tombstone(product)
+        if stone is not None:
+            reason = stone["rejected"].removeprefix(f"stage {stone['stage']}: ")
+            return RejectedScan(scan.scan_id, scan.patient_id, scan.source, stone["stage"], reason)
+    return None
+
+
+def _groups(scans: Iterable[Scan], by_patient: bool) -> list[Group]:
+    """Return the scans that must not part, together."""
+    groups: dict[str, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        groups[scan.patient_id if by_patient else scan.scan_id].append(scan)
+    return [tuple(group) for group in groups.values()]
+
+
+def _assign(
+    groups: list[Group], total: int, settings: SplitSettings, seed: int
+) -> dict[str, Part]:
+    """Return the part of each scan id."""
+    waiting = sorted(groups, key=lambda group: _lot(group, seed))
+    parts: dict[str, Part] = {}
+    shares: dict[Part, float] = {
+        "test": settings.test_fraction,
+        "validation": settings.validation_fraction,
+    }
+    for part, share in shares.items():
+        chosen = _draw(waiting, max(1, math.floor(share * total + 1e-9)))
+        waiting = [group for group in waiting if group not in chosen]
+        parts |= {scan.scan_id: part for group in chosen for scan in group}
+    if not waiting:
+        raise SrnetError(
+            f"{total} scans of {len(groups)} patients leave none for training; add scans, "
+            "or lower validation_fraction and test_fraction"
+        )
+    return parts | {scan.scan_id: "train" for group in waiting for scan in group}
+
+
+def _lot(group: Group, seed: int) -> str:
+    """Return where the group stands in the order of the seed."""
+    name = f"{seed}:{group[0].patient_id}:{group[0].scan_id if len(group) == 1 else ''}"
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _draw(waiting: list[Group], count: int) -> list[Group]:
+    """Take groups with `count` scans together, sources in proportion, in the given order."""
+    chosen: list[Group] = []
+    for source, quota in _quotas(waiting, count).items():
+        chosen += _fill([group for group in waiting if group[0].source == source], quota)
+    missing = count - sum(map(len, chosen))
+    chosen += _fill([group for group in waiting if group not in chosen], missing)
+    # Where every patient left has more scans than are missing, one part is larger.
+    return chosen or [min(waiting, key=len)]
+
+
+def _quotas(waiting: list[Group], count: int) -> dict[str, int]:
+    """Share `count` scans among the sources, the largest remainders rounded up."""
+    sizes: dict[str, int] = defaultdict(int)
+    for group in waiting:
+        sizes[group[0].source] += len(group)
+    total = sum(sizes.values())
+    quotas = {source: count * size // total for source, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda source: (-(count * sizes[source] % total), source))
+    for source in by_remainder[: count - sum(quotas.values())]:
+        quotas[source] += 1
+    return quotas
+
+
+def _fill(groups: list[Group], room: int) -> list[Group]:
+    """Take groups in order as long as they fit."""
+    chosen = []
+    for group in groups:
+        if len(group) <= room:
+            chosen.append(group)
+            room -= len(group)
+    return chosen
+
+
+def write_split(path: str | Path, split: Iterable[SplitScan]) -> None:
+    """Write `split.tsv`."""
+    _write_rows(path, SplitScan, split)
+
+
+def read_split(path: str | Path) -> list[SplitScan]:
+    """Read a `split.tsv` that `write_split` wrote, or one made by hand.
+
+    Raises
+    ------
+    SrnetError
+        If a column is missing or a part is unknown.
+    """
+    rows = [SplitScan(**row) for row in _read_rows(path, SplitScan)]  # type: ignore[arg-type]
+    for row in rows:
+        if row.part not in get_args(Part):
+            raise SrnetError(
+                f"{path}: scan {row.scan} is in part '{row.part}'; "
+                f"known are {', '.join(get_args(Part))}"
+            )
+    return rows
+
+
+def write_rejected(path: str | Path, rejected: Iterable[RejectedScan]) -> None:
+    """Write `rejected.tsv`."""
+    _write_rows(path, RejectedScan, rejected)
+
+
+def read_rejected(path: str | Path) -> list[RejectedScan]:
+    """Read a `rejected.tsv` that `write_rejected` wrote."""
+    return [RejectedScan(**row) for row in _read_rows(path, RejectedScan)]
+
+
+Row = SplitScan | RejectedScan
+
+
+def _write_rows(path: str | Path, kind: type[Row], rows: Iterable[Row]) -> None:
+    text = io.StringIO()
+    names = [field.name for field in fields(kind)]
+    writer = csv.DictWriter(text, names, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_text(path, text.getvalue())
+
+
+def _read_rows(path: str | Path, kind: type[Row]) -> list[dict[str, str]]:
+    names = [field.name for field in fields(kind)]
+    with Path(path).open(encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle, delimiter="\t")
+        if reader.fieldnames != names:
+            raise SrnetError(
+                f"{path}: columns are {reader.fieldnames}, expected {names}, separated by tabs"
+            )
+        return list(reader)

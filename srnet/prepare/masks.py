@@ -1,0 +1,140 @@
+"""Operations on boolean volumes in mm: connected pieces, closing, filling."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from srnet.volume import Axis
+
+__all__ = ["bounding_box", "close_gaps", "fill_holes", "keep_cortical_pieces", "largest_piece"]
+
+Mask = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+Spacing = tuple[float, float, float]
+
+
+def bounding_box(mask: Mask, margin: int = 0) -> Box:
+    """Return the slices that enclose all of `mask`, widened by `margin` inside the array.
+
+    An empty mask has an empty box.
+    """
+    others = (1, 2), (0, 2), (0, 1)
+    zero, one, two = (_span(np.any(mask, axis=axes), margin) for axes in others)
+    return zero, one, two
+
+
+def _span(side: Mask, margin: int) -> slice:
+    indices = np.flatnonzero(side)
+    if indices.size == 0:
+        return slice(0, 0)
+    return slice(max(int(indices[0]) - margin, 0), int(indices[-1]) + 1 + margin)
+
+
+def largest_piece(mask: Mask) -> Mask:
+    """Return the largest 6-connected piece; of equal ones, the first."""
+    labels, count = ndimage.label(mask)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(labels.reshape(-1))
+    sizes[0] = 0
+    return np.asarray(labels == np.argmax(sizes))
+
+
+def keep_cortical_pieces(mask: Mask, cortex: Mask, smallest: float, fraction: float) -> Mask:
+    """Return the 26-connected pieces that are large enough and have a cortex.
+
+    Parameters
+    ----------
+    mask
+        Candidates.
+    cortex
+        Voxels as dense as cortical bone.
+    smallest
+        Least number of voxels of a piece.
+    fraction
+        Least share of cortical voxels of a piece.
+    """
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(labels[mask], minlength=count + 1)
+    dense = np.bincount(labels[mask & cortex], minlength=count + 1)
+    keep = (sizes >= smallest) & (dense >= fraction * sizes)
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def close_gaps(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:
+    """Return the closing of `mask` with a ball; nothing changes where voxels are larger."""
+    offsets = _ball(radius_mm, spacing_mm)
+    reach = max(max(abs(step) for step in offset) for offset in offsets)
+    if reach == 0:
+        return mask
+    padded = np.pad(mask, reach)
+    closed = ~_dilate(~_dilate(padded, offsets), offsets)
+    inner = slice(reach, -reach)
+    return mask | closed[inner, inner, inner]
+
+
+def _ball(radius_mm: float, spacing_mm: Spacing) -> list[tuple[int, ...]]:
+    """Return the offsets, in voxels, of all neighbours within the radius."""
+    reach = [int(radius_mm / spacing) for spacing in spacing_mm]
+    offsets = product(*(range(-n, n + 1) for n in reach))
+    steps = np.array(spacing_mm)
+    return [o for o in offsets if np.sum((np.array(o) * steps) ** 2) <= radius_mm**2]
+
+
+def _dilate(mask: Mask, offsets: list[tuple[int, ...]]) -> Mask:
+    """Return the union of `mask` moved by each offset; nothing enters from outside."""
+    grown = mask.copy()
+    for offset in offsets:
+        target = tuple(
+            slice(max(o, 0), n + min(o, 0)) for o, n in zip(offset, mask.shape, strict=True)
+        )
+        origin = tuple(
+            slice(max(-o, 0), n - max(o, 0)) for o, n in zip(offset, mask.shape, strict=True)
+        )
+        grown[target] |= mask[origin]
+    return grown
+
+
+def fill_holes(
+    mask: Mask, hu: NDArray[Any], normal: Axis, largest: float, lowest_mean_hu: float
+) -> Mask:
+    """Fill the holes of `mask` in every slice perpendicular to `normal`.
+
+    Parameters
+    ----------
+    mask, hu
+        Bone and the values of the scan, same shape.
+    normal
+        Axis along which the slices follow each other.
+    largest
+        Most voxels of a hole in its slice.
+    lowest_mean_hu
+        Holes with a lower mean stay open.
+    """
+    box = bounding_box(mask, margin=1)
+    outside, values = ~mask[box], hu[box]
+    labels, count = ndimage.label(outside, structure=_in_plane(normal))
+    sizes = np.bincount(labels.reshape(-1), minlength=count + 1)
+    sums = np.bincount(labels.reshape(-1), weights=values.reshape(-1), minlength=count + 1)
+    hole = (sizes <= largest) & (sums >= lowest_mean_hu * sizes)
+    hole[0] = False
+    for axis in Axis:
+        if axis != normal:
+            hole[np.unique(labels.take([0, -1], axis=axis))] = False
+    filled = mask.copy()
+    filled[box] |= hole[labels]
+    return filled
+
+
+def _in_plane(normal: Axis) -> Mask:
+    """Return the structure that joins a voxel to its four neighbours in its slice."""
+    cross = np.asarray(ndimage.generate_binary_structure(3, 1))
+    neighbours = [1, 1, 1]
+    for side in (0, 2):
+        neighbours[normal] = side
+        cross[tuple(neighbours)] = False
+    return cross

@@ -21,10 +21,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.atomic import atomic_path
+from srnet.errors import ScanRejected
 from srnet.rejection import raise_if_buried
 from srnet.stamp import record_id
 
-__all__ = ["Axis", "Grid", "Volume", "read_volume", "write_volume"]
+__all__ = [
+    "AIR_HU",
+    "Axis",
+    "Grid",
+    "Image",
+    "Volume",
+    "canonical",
+    "import_image",
+    "read_volume",
+    "write_volume",
+]
+
+AIR_HU = -1000
+"""Hounsfield units of air, and of everything outside the field of view."""
+
+_OBLIQUE = 1e-3
+"""Direction cosine off the axes above which a volume is resampled: 0.06 degrees."""
 
 
 class Axis(IntEnum):
@@ -53,6 +70,20 @@ class Grid:
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     origin_mm: tuple[float, float, float]
+
+    @classmethod
+    def centred(
+        cls,
+        shape: tuple[int, int, int],
+        spacing_mm: tuple[float, float, float],
+        centre_mm: tuple[float, float, float],
+    ) -> "Grid":
+        """Return the grid of this shape and spacing whose middle lies at `centre_mm` (RAS)."""
+        down, back, left = (
+            (count - 1) / 2 * spacing for count, spacing in zip(shape, spacing_mm, strict=True)
+        )
+        x, y, z = centre_mm
+        return cls(shape, spacing_mm, (x + left, y + back, z + down))
 
     @property
     def affine(self) -> NDArray[np.float64]:
@@ -136,5 +167,123 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     image.header["descrip"] = record_id().encode()
     # A fixed time stamp keeps equal volumes equal byte for byte.
     with atomic_path(path) as partial, partial.open("wb") as raw:
-        with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed:
+        with gzip.GzipFile(
+            filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0
+        ) as packed:
             packed.write(image.to_bytes())
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as its file holds it, in any orientation.
+
+    Attributes
+    ----------
+    array
+        Values in file order, slope and intercept applied.
+    affine
+        4x4 matrix from array indices to RAS world mm.
+    spacing_mm
+        Voxel size as the header states it.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    spacing_mm: tuple[float, ...]
+
+
+def import_image(path: str | Path) -> Image:
+    """Read a NIfTI, NRRD, MHA or MHD file of anyone's making.
+
+    Raises
+    ------
+    ScanRejected
+        If the file is empty, cut short or no image.
+    """
+    path = Path(path)
+    if path.stat().st_size == 0:
+        raise ScanRejected(f"{path}: is empty (0 bytes); copy or download it again")
+    reader = _read_nifti if path.name.endswith((".nii", ".nii.gz")) else _read_itk
+    try:
+        return reader(path)
+    except EOFError:
+        reason = "it ends too early, as after a broken download"
+    except Exception as failure:  # Readers raise anything on damaged files.
+        reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+    raise ScanRejected(
+        f"{path}: cannot be read as an image ({reason}); "
+        "copy or download it again, or take it out of the folder"
+    )
+
+
+def _read_nifti(path: Path) -> Image:
+    import nibabel
+
+    image = nibabel.Nifti1Image.from_filename(str(path))
+    pixdim = [float(step) for step in image.header["pixdim"][1:4]]
+    scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
+    array = image.get_fdata(dtype=np.float32) if scaled else np.asarray(image.dataobj)
+    return Image(array, np.asarray(image.affine, dtype=float), tuple(pixdim))
+
+
+def _read_itk(path: Path) -> Image:
+    import SimpleITK
+
+    image = SimpleITK.ReadImage(str(path))
+    array = SimpleITK.GetArrayFromImage(image).T
+    affine = np.eye(4)
+    if image.GetDimension() == 3:
+        direction = np.reshape(image.GetDirection(), (3, 3))
+        affine[:3, :3] = direction * np.array(image.GetSpacing())
+        affine[:3, 3] = image.GetOrigin()
+    # ITK's world runs left, posterior, superior.
+    affine[:2] *= -1
+    return Image(array, affine, image.GetSpacing())
+
+
+def canonical(image: Image) -> Volume:
+    """Bring a 3-D image of any orientation into the one of this package.
+
+    Axes are permuted and flipped without touching a value. An oblique image is
+    resampled linearly onto the axis-aligned grid that encloses it, with air
+    around.
+    """
+    from nibabel import orientations
+
+    turn = orientations.ornt_transform(
+        orientations.io_orientation(image.affine), orientations.axcodes2ornt(("I", "P", "L"))
+    )
+    array = np.ascontiguousarray(orientations.apply_orientation(image.array, turn))
+    affine = image.affine @ orientations.inv_ornt_aff(turn, image.array.shape)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    down, back, left = (float(step) for step in spacing)
+    right, anterior, superior = (float(place) for place in affine[:3, 3])
+    grid = Grid(shape, (down, back, left), (right, anterior, superior))
+    cosines = affine[:3, :3] / spacing - grid.affine[:3, :3] / spacing
+    if np.abs(cosines).max() > _OBLIQUE:
+        return _straighten(array, affine, grid)
+    return Volume(array, grid)
+
+
+def _straighten(array: NDArray[Any], affine: NDArray[np.float64], near: Grid) -> Volume:
+    """Resample an oblique array onto the axis-aligned grid that encloses it."""
+    from scipy.ndimage import affine_transform
+
+    steps = near.affine[:3, :3]
+    corners = np.array(np.meshgrid(*((0, n - 1) for n in array.shape))).reshape(3, -1)
+    placed = np.linalg.solve(steps, affine[:3, :3] @ corners + affine[:3, 3:])
+    low, high = placed.min(axis=1), placed.max(axis=1)
+    shape = [int(n) for n in np.ceil(high - low - 1e-6) + 1]
+    origin = [float(place) for place in steps @ low]
+    grid = Grid((shape[0], shape[1], shape[2]), near.spacing_mm, (origin[0], origin[1], origin[2]))
+    index = np.linalg.inv(affine) @ grid.affine
+    values = affine_transform(
+        array.astype(np.float32),
+        index[:3, :3],
+        index[:3, 3],
+        output_shape=shape,
+        order=1,
+        cval=AIR_HU,
+    )
+    return Volume(values, grid)

@@ -1,0 +1,251 @@
+"""Checks of two films before anything is reconstructed; each speaks in a sentence.
+
+A check is a function from a `Pair` to a finding or None, listed in `CHECKS`.
+Checks that need the training x-rays are in `srnet.clinical.likeness`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from srnet.clinical.box import Box, crop
+from srnet.clinical.film import Film
+from srnet.clinical.findings import Finding
+from srnet.clinical.pixels import Grey
+from srnet.clinical.prepare_film import resize
+
+__all__ = ["CHECKS", "Pair", "check_pair"]
+
+IDENTICAL = 0.995
+"""Correlation of two boxed films above which they are the same picture."""
+UNEQUAL_EXTENTS = 1.05
+DIFFERENT_EXTENTS = 1.25
+"""Ratios of craniocaudal extents that are remarked, and refused."""
+PLAUSIBLE_EXTENT_MM = (40.0, 1300.0)
+"""Heights of a box that can show a piece of spine: two vertebrae to a whole body."""
+LIT_EDGE = 0.45
+"""Share of the centre's grey that a side edge reaches only if anatomy runs into it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two films and the boxes marked on them."""
+
+    ap: Film
+    lateral: Film
+    ap_box: Box
+    lateral_box: Box
+
+    @property
+    def films(self) -> tuple[tuple[Film, Box], tuple[Film, Box]]:
+        """Return AP and lateral film, each with its box."""
+        return (self.ap, self.ap_box), (self.lateral, self.lateral_box)
+
+
+def check_pair(pair: Pair) -> list[Finding]:
+    """Return what the readers and all checks have to say, most severe first."""
+    findings = [*pair.ap.findings, *pair.lateral.findings]
+    findings += [finding for check in CHECKS for finding in check(pair)]
+    order = ("refusal", "warning", "note")
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def _same_film(pair: Pair) -> list[Finding]:
+    if pair.ap.sha256 == pair.lateral.sha256:
+        how = "The two films are the same file"
+    elif _correlation(*(crop(film, box) for film, box in pair.films)) > IDENTICAL:
+        how = "The two films show the same picture"
+    else:
+        return []
+    sentence = f"{how}; give a frontal and a lateral view of the patient."
+    return [Finding("same_film", "refusal", sentence)]
+
+
+def _same_patient(pair: Pair) -> list[Finding]:
+    ap, lateral = pair.ap, pair.lateral
+    if not (ap.patient_key and lateral.patient_key):
+        sentence = "The files do not tell whether both films are of one patient; make sure."
+        return [Finding("patient", "note", sentence)]
+    if ap.patient_key != lateral.patient_key:
+        sentence = "The two films are of different patients; give two films of one."
+        return [Finding("patient", "refusal", sentence)]
+    if ap.study_key != lateral.study_key:
+        sentence = (
+            "The two films are of different studies: posture and spine may have changed "
+            "in between; prefer films of one examination."
+        )
+        return [Finding("study", "warning", sentence)]
+    return []
+
+
+def _views_swapped(pair: Pair) -> list[Finding]:
+    frontal, sideways = {"AP", "PA"}, {"LL", "RL", "lateral"}
+    wrong = [
+        f"the film given as {film.view.value} says that it is {film.claimed_view}"
+        for film, others in ((pair.ap, sideways), (pair.lateral, frontal))
+        if film.claimed_view in others
+    ]
+    if not wrong:
+        return []
+    sentence = f"{' and '.join(wrong)}; exchange --ap and --lateral.".capitalize()
+    return [Finding("views_swapped", "refusal", sentence)]
+
+
+def _opposite_projection(pair: Pair) -> list[Finding]:
+    sides = {"PA": ("posterior", "anterior"), "LL": ("the patient's right", "the patient's left")}
+    return [
+        Finding(
+            "projection",
+            "warning",
+            f"The film given as {film.view.value} was taken {film.claimed_view}, with the tube "
+            f"{sides[film.claimed_view][0]}; the model knows tubes {sides[film.claimed_view][1]}: "
+            "near and far structures are magnified the other way round.",
+        )
+        for film, _ in pair.films
+        if film.claimed_view in sides
+    ]
+
+
+def _spacing(pair: Pair) -> list[Finding]:
+    unknown = [film.view.value for film, _ in pair.films if film.spacing_mm is None]
+    if len(unknown) == 2:
+        sentence = (
+            "The pixel spacing is unknown: the result has the right proportions if the boxes "
+            "show the same height of the body, but no true size; give --spacing in mm."
+        )
+        return [Finding("spacing", "warning", sentence)]
+    if unknown:
+        sentence = (
+            f"The pixel spacing of the {unknown[0]} film is unknown: its box is taken to show "
+            "the same height of the body as the other."
+        )
+        return [Finding("spacing", "warning", sentence)]
+    return []
+
+
+def _extent_plausible(pair: Pair) -> list[Finding]:
+    low, high = PLAUSIBLE_EXTENT_MM
+    return [
+        Finding(
+            "extent",
+            "warning",
+            f"The {film.view.value} box is {extent:.0f} mm high, which no piece of spine is; "
+            "check the pixel spacing and the box.",
+        )
+        for film, box in pair.films
+        if (extent := _height_mm(film, box)) is not None and not low <= extent <= high
+    ]
+
+
+def _extents_match(pair: Pair) -> list[Finding]:
+    heights = [_height_mm(film, box) for film, box in pair.films]
+    if heights[0] is None or heights[1] is None:
+        return []
+    ratio = max(heights) / min(heights)
+    if ratio <= UNEQUAL_EXTENTS:
+        return []
+    sentence = (
+        f"The AP box is {heights[0]:.0f} mm high and the lateral box {heights[1]:.0f} mm; "
+        "both must show the same height of the body: mark them from and to the same vertebra."
+    )
+    severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
+    return [Finding("extents_match", severity, sentence)]
+
+
+def _already_cropped(pair: Pair) -> list[Finding]:
+    return [
+        Finding(
+            "already_cropped",
+            "note",
+            f"Anatomy runs into both sides of the {film.view.value} film, which seems to have "
+            "been cropped already; make sure that no part of the spine was lost.",
+        )
+        for film, box in pair.films
+        if not film.is_drr and _runs_into_sides(film.grey)
+    ]
+
+
+def _whole_film(pair: Pair) -> list[Finding]:
+    return [
+        Finding(
+            "box",
+            "note",
+            f"No box is marked on the {film.view.value} film: the whole of it is used; "
+            f"mark the spine with --{film.view.value}-box x0 y0 x1 y1.",
+        )
+        for film, box in pair.films
+        if not box.given and not film.is_drr
+    ]
+
+
+def _burnt_in_text(pair: Pair) -> list[Finding]:
+    return [
+        Finding(
+            "burnt_in_text",
+            "warning",
+            f"The {film.view.value} box seems to hold letters or a marker ({count} bright pieces "
+            "with sharp edges); they come out as bone, and a name would be seen on the sheet: "
+            "mark a box without them.",
+        )
+        for film, box in pair.films
+        if not film.is_drr and (count := _letters(crop(film, box)))
+    ]
+
+
+CHECKS: tuple[Callable[[Pair], list[Finding]], ...] = (
+    _same_film,
+    _same_patient,
+    _views_swapped,
+    _opposite_projection,
+    _spacing,
+    _extent_plausible,
+    _extents_match,
+    _already_cropped,
+    _whole_film,
+    _burnt_in_text,
+)
+
+
+def _height_mm(film: Film, box: Box) -> float | None:
+    return None if film.spacing_mm is None else box.height * film.spacing_mm[0]
+
+
+def _correlation(first: Grey, second: Grey) -> float:
+    """Return the correlation of two pictures, both brought to 64 x 64 pixels."""
+    ours, theirs = (resize(grey, (64, 64)).ravel() for grey in (first, second))
+    if ours.std() == 0 or theirs.std() == 0:
+        return 0.0
+    return float(np.corrcoef(ours, theirs)[0, 1])
+
+
+def _runs_into_sides(grey: Grey) -> bool:
+    """Tell whether both side edges are about as bright as the middle."""
+    columns = grey.shape[1]
+    margin = max(1, columns // 50)
+    middle = float(np.median(grey[:, 2 * columns // 5 : 3 * columns // 5]))
+    sides = (np.median(grey[:, :margin]), np.median(grey[:, -margin:]))
+    return min(float(side) for side in sides) > LIT_EDGE * middle
+
+
+def _letters(grey: Grey) -> int:
+    """Return how many small pieces are as bright as the film can be and sharply bounded.
+
+    Anatomy shades off; what is written by lead or by a computer goes from
+    white to grey within a hair's breadth.
+    """
+    from scipy.ndimage import grey_dilation, grey_erosion, label
+
+    top = float(grey.max())
+    white = grey >= 0.97 * top
+    reach = max(5, min(grey.shape) // 250)
+    contrast = grey_dilation(grey, size=reach) - grey_erosion(grey, size=reach)
+    pieces, count = label(white)
+    if count == 0:
+        return 0
+    areas = np.bincount(pieces.ravel())[1:]
+    rim = white & (grey_erosion(white.astype(np.uint8), size=3) == 0)
+    sharp = np.bincount(pieces[rim & (contrast > 0.4 * top)], minlength=count + 1)[1:]
+    edge = np.bincount(pieces[rim], minlength=count + 1)[1:]
+    smallest, largest = 12, 0.01 * grey.size
+    return int(np.sum((areas >= smallest) & (areas <= largest) & (sharp > 0.7 * edge)))

@@ -1,0 +1,157 @@
+"""Turn the boxed part of a film into what the network was trained on.
+
+The network has seen digitally reconstructed radiographs of bare bone. From a
+single film that can only be approached: overlapping tissue cannot be told from
+bone by its grey value. Three steps are taken, each kept as a picture:
+
+1. denoising by non-local means, its strength set by the film's own noise;
+2. suppression of what is not bone: everything wider than a share of the box
+   (the soft-tissue veil, flank and abdomen) is estimated by a morphological
+   opening and subtracted;
+3. separation of the rest into two clusters of grey values (K-means, K = 2);
+   the lower one fades out.
+
+Ribs, bowel gas edges, letters and implants are narrow too, and stay.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srnet.clinical.box import Box, crop
+from srnet.clinical.film import Film
+from srnet.clinical.pixels import Grey
+from srnet.clinical.statistics import ViewStatistics, score
+from srnet.config.clinical import ClinicalSettings
+
+__all__ = ["METHOD", "PreparedFilm", "prepare_film"]
+
+METHOD = (
+    "non-local means denoising, subtraction of a morphological opening wider than bone, "
+    "two-cluster separation of grey values"
+)
+WORKING_SCALE = 4
+"""Pixels of the working image along its longer edge, in multiples of the model's."""
+FAMILIAR = 1.25
+"""Multiple of the training scores' 95th percentile up to which a film needs no cleaning."""
+
+
+@dataclass(frozen=True)
+class PreparedFilm:
+    """A film on its way into the network.
+
+    Attributes
+    ----------
+    before
+        (S, S) the boxed film in [0, 1], resized only.
+    grey
+        (S, S) what the network gets, in [0, 1], before any gamma correction.
+    steps
+        Pictures in between by name, empty where no cleaning was done.
+    """
+
+    before: Grey
+    grey: Grey
+    steps: dict[str, Grey]
+
+    @property
+    def cleaned(self) -> bool:
+        """Tell whether the film was denoised and freed from soft tissue."""
+        return bool(self.steps)
+
+
+def prepare_film(
+    film: Film, box: Box, size: int, statistics: ViewStatistics, settings: ClinicalSettings
+) -> PreparedFilm:
+    """Crop, clean and resize one film.
+
+    A DRR of this package, and any image that already looks like the training
+    x-rays, passes unchanged but for its size, so that it gives what the
+    evaluation gives.
+    """
+    boxed = np.ascontiguousarray(crop(film, box))
+    before = normalise(resize(boxed, (size, size)))
+    familiar = film.is_drr or score(before, statistics) <= FAMILIAR * statistics.score_p95
+    if settings.clean == "no" or (settings.clean == "auto" and familiar):
+        return PreparedFilm(before, before, {})
+    steps = clean(boxed, WORKING_SCALE * size, settings.background_share)
+    grey = normalise(resize(steps["bone"], (size, size)))
+    return PreparedFilm(before, grey, steps)
+
+
+def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]:
+    """Denoise a boxed film and suppress what is not bone, step by step.
+
+    Parameters
+    ----------
+    boxed
+        (rows, columns) in [0, 1], bone bright.
+    longest
+        Pixels of the working image along its longer edge.
+    background_share
+        Share of the width that nothing bony exceeds.
+
+    Returns
+    -------
+    The pictures `denoised`, `background` and `bone`, in [0, 1].
+    """
+    from scipy.ndimage import gaussian_filter, grey_opening
+    from skimage.restoration import denoise_nl_means
+
+    scale = min(1.0, longest / max(boxed.shape))
+    rows, columns = (max(16, round(n * scale)) for n in boxed.shape)
+    work = resize(boxed, (rows, columns))
+    noise = _noise(work)
+    denoised = denoise_nl_means(
+        work, patch_size=5, patch_distance=6, h=0.8 * noise, sigma=noise, fast_mode=True
+    )
+    width = max(3, round(columns * background_share))
+    opened = grey_opening(gaussian_filter(denoised, 1.0), size=(width, width), mode="nearest")
+    background = np.minimum(gaussian_filter(opened, width / 4, mode="nearest"), denoised)
+    bone = _upper_cluster(denoised - background)
+    return {"denoised": _f32(denoised), "background": _f32(background), "bone": _f32(bone)}
+
+
+def resize(grey: Grey, shape: tuple[int, int]) -> Grey:
+    """Return the picture at another size, low-passed where it shrinks."""
+    if grey.shape == shape:
+        return grey
+    from skimage.transform import resize as skimage_resize
+
+    return _f32(skimage_resize(grey, shape, order=1, anti_aliasing=True, mode="edge"))
+
+
+def normalise(grey: Grey) -> Grey:
+    """Return the picture divided by its own maximum, as the training x-rays are."""
+    top = float(grey.max())
+    return grey / np.float32(top) if top > 0 else grey
+
+
+def _noise(grey: Grey) -> float:
+    """Return the standard deviation of the noise, by Immerkaer's Laplacian of Laplacians."""
+    from scipy.ndimage import convolve
+
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    inside = convolve(grey, kernel)[1:-1, 1:-1]
+    return float(np.sqrt(np.pi / 2) * np.abs(inside).mean() / 6)
+
+
+def _upper_cluster(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fade out the lower of two clusters of grey values, and saturate outliers.
+
+    Otsu's threshold is that of K-means with K = 2 in one dimension. A ramp
+    instead of a step keeps thin bone near the threshold.
+    """
+    from skimage.filters import threshold_otsu
+
+    top = float(np.quantile(values, 0.998))
+    if top <= 0:
+        return np.zeros_like(values)
+    values = np.clip(values / top, 0, 1)
+    ramp = np.clip(values / float(threshold_otsu(values)) - 0.5, 0, 1)
+    return values * ramp
+
+
+def _f32(array: NDArray[np.float64]) -> Grey:
+    return np.asarray(array, np.float32)

@@ -1,0 +1,43 @@
+"""Settings of the clinical use: films, meshes, and the table of patients."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from srnet.config.base import Settings
+
+__all__ = ["ClinicalSettings"]
+
+
+class ClinicalSettings(Settings):
+    """From two films to a volume, a mesh and a page."""
+
+    table: str | None = Field(
+        None, description="table of film pairs to reconstruct, such as config/clinical.tsv"
+    )
+    method: str = Field("srnet3d", description="method whose model is exported and used")
+    clean: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="denoise films and suppress what is not bone; auto: unless the film already "
+        "looks like the training x-rays",
+    )
+    background_share: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="share of the box's width that nothing bony exceeds; what is wider counts "
+        "as soft tissue",
+    )
+    bone_threshold: float = Field(
+        0.25, gt=0, lt=1, description="network value of the surface of the mesh"
+    )
+    component_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="pieces smaller than this share of the largest leave the mesh",
+    )
+    smoothing: int = Field(10, ge=0, le=200, description="steps of Taubin smoothing of the mesh")
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="auto: a GPU if there is one"
+    )

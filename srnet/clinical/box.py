@@ -56,7 +56,7 @@ def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
         return Box(0, 0, columns, rows, given=False)
     box = Box(*corners)
     name = f"box {' '.join(map(str, corners))} of the {film.view.value} film"
-    if not (0 <= box.x0 and box.x1 <= columns and 0 <= box.y0 and box.y1 <= rows):
+    if min(box.x0, box.y0) < 0 or box.x1 > columns or box.y1 > rows:
         raise SrnetError(f"{name} leaves the film of {columns} x {rows} pixels; mark it again")
     if min(box.width, box.height) < SMALLEST:
         raise SrnetError(

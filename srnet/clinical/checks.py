@@ -11,7 +11,7 @@ import numpy as np
 
 from srnet.clinical.box import Box, crop
 from srnet.clinical.film import Film
-from srnet.clinical.findings import Finding
+from srnet.clinical.findings import Finding, Severity
 from srnet.clinical.pixels import Grey
 from srnet.clinical.prepare_film import resize
 
@@ -139,17 +139,17 @@ def _extent_plausible(pair: Pair) -> list[Finding]:
 
 
 def _extents_match(pair: Pair) -> list[Finding]:
-    heights = [_height_mm(film, box) for film, box in pair.films]
-    if heights[0] is None or heights[1] is None:
+    ap, lateral = (_height_mm(film, box) for film, box in pair.films)
+    if ap is None or lateral is None:
         return []
-    ratio = max(heights) / min(heights)
+    ratio = max(ap / lateral, lateral / ap)
     if ratio <= UNEQUAL_EXTENTS:
         return []
     sentence = (
-        f"The AP box is {heights[0]:.0f} mm high and the lateral box {heights[1]:.0f} mm; "
+        f"The AP box is {ap:.0f} mm high and the lateral box {lateral:.0f} mm; "
         "both must show the same height of the body: mark them from and to the same vertebra."
     )
-    severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
+    severity: Severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
     return [Finding("extents_match", severity, sentence)]
 
 
@@ -161,7 +161,7 @@ def _already_cropped(pair: Pair) -> list[Finding]:
             f"Anatomy runs into both sides of the {film.view.value} film, which seems to have "
             "been cropped already; make sure that no part of the spine was lost.",
         )
-        for film, box in pair.films
+        for film, _ in pair.films
         if not film.is_drr and _runs_into_sides(film.grey)
     ]
 

@@ -150,7 +150,7 @@ def _upper_cluster(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros_like(values)
     values = np.clip(values / top, 0, 1)
     ramp = np.clip(values / float(threshold_otsu(values)) - 0.5, 0, 1)
-    return values * ramp
+    return np.asarray(values * ramp)
 
 
 def _f32(array: NDArray[np.float64]) -> Grey:

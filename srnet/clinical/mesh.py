@@ -1,0 +1,156 @@
+"""The surface of the reconstructed bone as STL and PLY files in mm.
+
+Coordinates are LPS (x to the patient's left, y to the back, z to the head),
+the convention of ITK and of 3D Slicer's model files; both headers say so in
+the form that Slicer reads (`SPACE=LPS`). NIfTI files are RAS: x and y change
+sign between the two.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srnet.atomic import atomic_path
+from srnet.config.clinical import ClinicalSettings
+from srnet.errors import SrnetError
+from srnet.volume import Volume
+
+__all__ = ["Mesh", "bone_mask", "extract_mesh", "write_ply", "write_stl"]
+
+HEADER = "srnet bone surface; unit mm; SPACE=LPS"
+_STL_HEADER = 80
+_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A closed triangle mesh.
+
+    Attributes
+    ----------
+    points_mm
+        (N, 3) world positions in LPS.
+    triangles
+        (M, 3) indices of points, counter-clockwise seen from outside.
+    """
+
+    points_mm: NDArray[np.float64]
+    triangles: NDArray[np.int64]
+
+    @property
+    def bounds_mm(self) -> NDArray[np.float64]:
+        """Return the lowest and the highest corner, (2, 3), in LPS."""
+        return np.stack([self.points_mm.min(axis=0), self.points_mm.max(axis=0)])
+
+
+def bone_mask(volume: Volume, settings: ClinicalSettings) -> NDArray[np.bool_]:
+    """Return the voxels above the bone threshold, without small pieces.
+
+    Parameters
+    ----------
+    volume
+        Network values (S, S, S).
+    settings
+        Threshold, and the share of the largest piece below which one is dropped.
+
+    Raises
+    ------
+    SrnetError
+        If no voxel exceeds the threshold.
+    """
+    from scipy.ndimage import label
+
+    bone = volume.array > settings.bone_threshold
+    if not bone.any():
+        raise SrnetError(
+            f"the reconstruction holds no bone above {settings.bone_threshold:g} "
+            f"(its largest value is {float(volume.array.max()):.3g}); look at the films' polarity "
+            "and boxes, or lower clinical.bone_threshold"
+        )
+    pieces, _ = label(bone, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    kept = sizes >= max(1.0, settings.component_share * sizes.max())
+    kept[0] = False
+    return np.asarray(kept[pieces])
+
+
+def extract_mesh(volume: Volume, settings: ClinicalSettings) -> Mesh:
+    """Return the smoothed surface of the bone.
+
+    Marching cubes runs on the values around the kept pieces, so that the
+    surface lies between voxels; a margin of air closes it where bone reaches
+    the border. Taubin's alternating smoothing keeps the size.
+    """
+    from scipy.ndimage import binary_dilation
+    from skimage.measure import marching_cubes
+
+    mask = bone_mask(volume, settings)
+    around = binary_dilation(mask, structure=np.ones((3, 3, 3)))
+    outside = ~mask & (volume.array > settings.bone_threshold)
+    values = np.where(around & ~outside, volume.array, 0).astype(np.float32)
+    points, triangles, _, _ = marching_cubes(np.pad(values, 1), level=settings.bone_threshold)
+    affine = volume.grid.affine
+    ras = (points - 1) @ affine[:3, :3].T + affine[:3, 3]
+    lps = ras * (-1, -1, 1)
+    # Both sign changes of the array axes and the mirrored axes turn triangles
+    # over or not; volume enclosed must be positive.
+    mesh = Mesh(lps, triangles.astype(np.int64))
+    if _signed_volume_mm3(mesh) < 0:
+        mesh = Mesh(lps, mesh.triangles[:, ::-1])
+    return _smooth(mesh, settings.smoothing)
+
+
+def write_stl(path: str | Path, mesh: Mesh) -> None:
+    """Write a binary STL file, mm in LPS."""
+    corners = mesh.points_mm[mesh.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    records = np.zeros(len(corners), _TRIANGLE)
+    records["corners"] = corners
+    records["normal"] = normals / np.maximum(lengths, 1e-20)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        file.write(HEADER.encode().ljust(_STL_HEADER))
+        file.write(np.uint32(len(records)).tobytes())
+        file.write(records.tobytes())
+
+
+def write_ply(path: str | Path, mesh: Mesh) -> None:
+    """Write a binary PLY file, mm in LPS."""
+    faces = np.zeros(len(mesh.triangles), _FACE)
+    faces["count"] = 3
+    faces["corners"] = mesh.triangles
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"comment {HEADER}",
+        "comment x to the patient's left, y to the back, z to the head",
+        f"element vertex {len(mesh.points_mm)}",
+        *(f"property float {axis}" for axis in "xyz"),
+        f"element face {len(faces)}",
+        "property list uchar int vertex_indices",
+        "end_header",
+    ]
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        file.write(("\n".join(lines) + "\n").encode())
+        file.write(mesh.points_mm.astype("<f4").tobytes())
+        file.write(faces.tobytes())
+
+
+def _smooth(mesh: Mesh, steps: int) -> Mesh:
+    """Return the mesh after Taubin smoothing, which does not shrink it."""
+    if steps == 0:
+        return mesh
+    import trimesh
+
+    surface = trimesh.Trimesh(mesh.points_mm, mesh.triangles, process=False)
+    trimesh.smoothing.filter_taubin(surface, lamb=0.5, nu=0.53, iterations=steps)
+    return Mesh(np.asarray(surface.vertices, np.float64), mesh.triangles)
+
+
+def _signed_volume_mm3(mesh: Mesh) -> float:
+    first, second, third = np.moveaxis(mesh.points_mm[mesh.triangles], 1, 0)
+    return float(np.einsum("ij,ij->i", first, np.cross(second, third)).sum() / 6)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from snakemake.script import Snakemake
+from snakemake.iocontainers import Snakemake
 
 from srnet.rejection import bury
 

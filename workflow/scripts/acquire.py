@@ -1,7 +1,6 @@
 """Turn one row of the scan table into a canonical CT."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.scans import Scan

@@ -1,7 +1,6 @@
 """Score the reconstructions of one method, scan by scan."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.evaluate import EvaluateSettings
 from srnet.evaluate.evaluate import evaluate, write_scores

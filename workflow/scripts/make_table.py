@@ -1,7 +1,6 @@
 """Make one table of the paper from the scores of its rows."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.evaluate.make_table import CohortFiles, make_table
 

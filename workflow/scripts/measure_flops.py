@@ -2,7 +2,6 @@
 
 from _job import job
 from pydantic import TypeAdapter
-from snakemake.script import snakemake
 
 from srnet.config.nets import Net
 from srnet.evaluate.measure_flops import measure_flops, write_flops

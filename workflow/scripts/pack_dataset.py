@@ -1,7 +1,6 @@
 """Pack one part of the split into an HDF5 file."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.prepare import DrrSettings
 from srnet.dataset.pack_dataset import SampleFiles, pack_dataset

@@ -1,7 +1,6 @@
 """Reconstruct the test set with one trained method."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.train.predict import predict
 

@@ -1,7 +1,6 @@
 """Reconstruct the test set without learning."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.evaluate.predict_floor import predict_floor
 

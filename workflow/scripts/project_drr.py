@@ -1,7 +1,6 @@
 """Project the AP and the lateral DRR of one target volume."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.prepare import DrrSettings
 from srnet.prepare.project_drr import project_drr

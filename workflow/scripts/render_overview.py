@@ -1,7 +1,6 @@
 """Render truth against every method: MIP and mid-sagittal slice."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.figures import FigureSettings
 from srnet.figures.render_overview import render_overview

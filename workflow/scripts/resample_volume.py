@@ -1,7 +1,6 @@
 """Resample one bone volume to the network's cube."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.prepare import ResampleSettings
 from srnet.prepare.resample_volume import resample_volume

@@ -1,7 +1,6 @@
 """Separate bone from soft tissue in one CT."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.config.prepare import BoneSettings
 from srnet.prepare.separate_bone import separate_bone

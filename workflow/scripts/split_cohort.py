@@ -1,7 +1,6 @@
 """Split the cohort by patient, and list the scans that were rejected."""
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.acquire.scans import Scan
 from srnet.config.dataset import SplitSettings

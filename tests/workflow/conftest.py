@@ -1,0 +1,98 @@
+"""A copy of the project with a cohort of empty files and all of its products.
+
+Dry runs over empty files test every branch of the graph without computing
+anything: the products are made by touching them, which also makes the engine
+record the params and inputs that they stand for.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("srnet", "workflow", "envs", "Snakefile", "requirements.lock")
+TARGETS = ("results/table1.csv", "results/figures/overview.png")
+CONFIG = """\
+cohort:
+  sources:
+    - kind: folder
+      path: scans
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """One copy of the project, in a folder of its own."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """Run the engine on this copy and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        assert not check or done.returncode == 0, output
+        return output
+
+    def pending(self, *arguments: str) -> dict[str, int]:
+        """Return the rules that would run, and how many jobs of each."""
+        output = self.snakemake("--dry-run", *(arguments or TARGETS))
+        counts = re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)
+        return {rule: int(count) for rule, count in counts if rule != "total"}
+
+    @contextmanager
+    def edited(self, file: str, change: Callable[[str], str]) -> Iterator[None]:
+        """Change a file inside the block; its time stamp stays as it is."""
+        path = self.folder / file
+        before, status = path.read_text(), path.stat()
+        path.write_text(change(before))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        try:
+            yield
+        finally:
+            path.write_text(before)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy what a run needs into `folder`, links kept."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part)
+    (folder / "profiles").symlink_to("workflow/profiles")
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Project:
+    """Return a copy in which everything is made, of empty files."""
+    project = copy_project(tmp_path_factory.mktemp("made"))
+    (project.folder / "config.yaml").write_text(CONFIG)
+    (project.folder / "scans").mkdir()
+    for number in range(3):
+        (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number))
+    summary = project.snakemake("--summary", *TARGETS)
+    for line in summary.splitlines():
+        if line.startswith("results/"):
+            product = project.folder / line.split("\t")[0]
+            product.parent.mkdir(parents=True, exist_ok=True)
+            product.touch()
+    project.snakemake("--touch", "--forceall", "--cores", "1", *TARGETS)
+    return project

@@ -66,7 +66,7 @@ def read_projection(path: Path, view: View) -> Pixels:
                 f"give the {view.value} x-ray as a picture with two axes"
             )
         if len(shape) == 3 and shape[2] > 1 and int(image.header["sform_code"]) > 0:
-            return _oriented(nibabel.as_closest_canonical(image))  # type: ignore[no-untyped-call]
+            return _oriented(nibabel.as_closest_canonical(image))
         array = np.squeeze(np.asarray(image.dataobj)).T
     except (nibabel.filebasedimages.ImageFileError, OSError, EOFError) as failure:
         raise SrnetError(f"{path}: cannot be read as NIfTI ({failure}); write it again") from None

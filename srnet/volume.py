@@ -12,6 +12,7 @@ Everything else converts here, on reading and on writing.
 """
 
 import gzip
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -101,6 +102,11 @@ class Grid:
         """Return the outer edge lengths of the array, half voxels included."""
         lengths = [n * s for n, s in zip(self.shape, self.spacing_mm, strict=True)]
         return lengths[0], lengths[1], lengths[2]
+
+    @property
+    def voxel_ml(self) -> float:
+        """Return the volume of one voxel in millilitres."""
+        return math.prod(self.spacing_mm) / 1000
 
     @property
     def centre_mm(self) -> tuple[float, float, float]:

@@ -1,12 +1,15 @@
 """Settings of the cohort: which scans, from where, counted how."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from srnet.config.base import Settings
 
-__all__ = ["CohortSettings", "FolderSource", "PhantomSource", "Source"]
+__all__ = ["CohortSettings", "FolderSource", "PhantomSource", "Region", "Source"]
+
+Region = Literal["cervical", "thoracic", "lumbar", "whole"]
 
 
 class PhantomSource(Settings):
@@ -15,20 +18,38 @@ class PhantomSource(Settings):
     kind: Literal["phantom"] = "phantom"
     count: int = Field(60, ge=3, le=5000, description="scans to generate")
     spacing_mm: float = Field(
-        2.0, ge=0.5, le=4.0, description="nominal in-plane voxel size; scanners vary around it"
+        2.0, ge=0.7, le=4.0, description="nominal in-plane voxel size; scanners vary around it"
+    )
+    regions: tuple[Region, ...] = Field(
+        ("cervical", "thoracic", "lumbar", "whole"),
+        min_length=1,
+        description="fields of view, taken in turn",
     )
 
 
 class FolderSource(Settings):
-    """Any folder of NIfTI, NRRD or MHA files, or of DICOM series."""
+    """Any folder of NIfTI, NRRD or MHA files, of DICOM series, or of archives of these."""
 
     kind: Literal["folder"] = "folder"
     path: str = Field(description="folder, searched recursively")
+    include: str = Field("*", description="shell pattern on a scan's path within the folder")
     patient_pattern: str = Field(
-        r"^(.+?)(?:[_-](?:ct|scan|series)?\d*)?$",
+        r"^(sub-[A-Za-z0-9]+(?=_|$)|.+?(?=(?:[_-](?:ct|scan|series)[_-]?\d*)*$))",
         description="regular expression on the scan id; its first group is the patient",
     )
+    licence: str = Field("unknown", description="licence of the scans")
     limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
+
+    @field_validator("patient_pattern")
+    @classmethod
+    def _check_pattern(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as mistake:
+            raise ValueError(f"it is no regular expression: {mistake}") from None
+        if groups < 1:
+            raise ValueError("it needs a group in parentheses that holds the patient")
+        return pattern
 
 
 Source = Annotated[PhantomSource | FolderSource, Field(discriminator="kind")]

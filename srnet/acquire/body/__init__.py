@@ -1,0 +1,1 @@
+"""Anatomy of the generated patients: measures, posture, bones, soft tissue."""

@@ -1,0 +1,109 @@
+"""Scans from a folder of the user's own."""
+
+import fnmatch
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from srnet.acquire.integrity import check_geometry
+from srnet.acquire.scans import Scan
+from srnet.config.cohort import FolderSource
+from srnet.errors import SrnetError
+from srnet.volume import Volume, canonical, import_image
+
+__all__ = ["IMAGES", "find_scans", "list_source", "read"]
+
+IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+
+
+def list_source(settings: FolderSource) -> list[Scan]:
+    """Return a scan for every image file and every folder of DICOM files.
+
+    Files are not opened, so that a file that is no image is found out by its
+    own job, and rejected there with the reason.
+
+    Raises
+    ------
+    SrnetError
+        If the folder is missing or holds no scan.
+    """
+    folder = Path(settings.path)
+    found = find_scans(folder, settings.include)
+    names = _scan_ids([path.relative_to(folder) for path in found])
+    return [
+        Scan(
+            scan_id=name,
+            patient_id=_patient(name, settings.patient_pattern),
+            source=settings.kind,
+            files=(str(path),),
+            licence=settings.licence,
+        )
+        for name, path in list(zip(names, found, strict=True))[: settings.limit]
+    ]
+
+
+def find_scans(folder: Path, include: str = "*") -> list[Path]:
+    """Return the image files and DICOM folders below `folder`, sorted."""
+    if not folder.is_dir():
+        raise SrnetError(f"{folder}: is no folder; correct 'path' under cohort.sources")
+    found = [
+        path
+        for path in sorted(_walk(folder))
+        if fnmatch.fnmatch(path.relative_to(folder).as_posix(), include)
+    ]
+    if not found:
+        kinds = ", ".join(f"*{suffix}" for suffix in IMAGES)
+        raise SrnetError(
+            f"{folder}: holds no scan that matches '{include}'; "
+            f"put {kinds} files or folders of DICOM files there"
+        )
+    return found
+
+
+def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
+    """Read one local scan into the canonical orientation."""
+    path = Path(scan.files[0])
+    return canonical(check_geometry(import_image(path), str(path)))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.name.lower().endswith(IMAGES):
+            yield path
+
+
+def _scan_ids(paths: list[Path]) -> list[str]:
+    """Return a unique id made of each path; a hash tells apart what would collide."""
+    plain = [_plain_id(path) for path in paths]
+    times = Counter(plain)
+    return [
+        name if times[name] == 1 else f"{name}-{_short_hash(path)}"
+        for name, path in zip(plain, paths, strict=True)
+    ]
+
+
+def _plain_id(path: Path) -> str:
+    text = path.as_posix()
+    longest = max((s for s in IMAGES if text.lower().endswith(s)), key=len, default="")
+    name = text[: len(text) - len(longest)].replace("/", "_")
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "scan"
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(path.as_posix().encode()).hexdigest()[:6]
+
+
+def _patient(scan_id: str, pattern: str) -> str:
+    match = re.search(pattern, scan_id)
+    if match is None or not match.group(1):
+        raise SrnetError(
+            f"scan '{scan_id}': the patient_pattern '{pattern}' finds no patient in its name; "
+            "correct the pattern of this source"
+        )
+    return match.group(1)

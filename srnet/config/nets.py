@@ -26,6 +26,11 @@ class NetSettings(Settings):
     physics: Literal["none", "mlem"] = Field(
         "none", description="mlem: end in two differentiable ML-EM updates against the x-rays"
     )
+    output: Literal["revivable", "relu"] = Field(
+        "revivable",
+        description="ReLU at the output; revivable: its gradient also lets clamped voxels rise. "
+        "Without effect under mlem, which needs a positive output",
+    )
 
 
 class X2ctSettings(NetSettings):

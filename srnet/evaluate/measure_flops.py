@@ -1,0 +1,156 @@
+"""Parameters and floating-point operations of a network, counted in two ways.
+
+Networks are built and run on torch's meta device, which computes shapes and
+no values: a count takes seconds and no memory at any size.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from srnet.atomic import write_text
+from srnet.config.nets import Net
+from srnet.nets.registry import build_body
+
+__all__ = ["Flops", "count_paper_flops", "count_true_flops", "measure_flops", "write_flops"]
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Size and cost of one reconstruction, batch 1.
+
+    Attributes
+    ----------
+    parameters
+        All parameters, frozen ones included.
+    true_flops
+        Operations of the path that makes the volume, two a multiply-add:
+        convolutions and matrix products, attention included.
+    paper_flops
+        The paper's column: twice the "MACs" that thop counts on the published
+        graph. It adds two operations a normalised value, takes transposed
+        convolutions at their output's resolution, and misses matrix products.
+    """
+
+    parameters: int
+    true_flops: int
+    paper_flops: int
+
+
+def measure_flops(net: Net, size: int) -> Flops:
+    """Count the parameters and operations of `net` on x-rays of `size` pixels a side.
+
+    The output activation and ML-EM updates are not counted: they have neither
+    convolutions nor matrix products.
+    """
+    with torch.device("meta"):
+        body = build_body(net, size)
+        image = torch.empty(1, 2, size, size)
+    parameters = sum(parameter.numel() for parameter in body.parameters())
+    with torch.no_grad():
+        true_flops = count_true_flops(body, lambda: body(image))
+        paper_flops = count_paper_flops(body, lambda: body.published(image))
+    return Flops(parameters, true_flops, paper_flops)
+
+
+def write_flops(path: str | Path, flops: Flops) -> None:
+    """Write `flops` as JSON."""
+    write_text(path, json.dumps(asdict(flops), indent=2) + "\n")
+
+
+def count_true_flops(module: nn.Module, run: Callable[[], object]) -> int:
+    """Return the operations of `run`, a forward pass of `module`, by torch's own counter."""
+    # Torch counts attention only in its plain form, not in fused kernels.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        run()
+    del module
+    return int(counter.get_total_flops())
+
+
+def count_paper_flops(module: nn.Module, run: Callable[[], object]) -> int:
+    """Return twice the MACs that thop 0.1 would count in `run`, a forward pass of `module`."""
+    macs = 0
+
+    def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        nonlocal macs
+        rule = next((rule for kind, rule in _MACS if isinstance(layer, kind)), None)
+        if rule is not None:
+            macs += rule(layer, inputs[0], output)
+
+    hooks = [layer.register_forward_hook(add) for layer in module.modules()]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return 2 * macs
+
+
+def _convolution(layer: Any, values: Tensor, output: Tensor) -> int:
+    taps = prod(layer.weight.shape[2:]) * (values.shape[1] // layer.groups)
+    return output.numel() * int(taps)
+
+
+def _normalisation(layer: Any, values: Tensor, output: Tensor) -> int:
+    del output
+    affine = getattr(layer, "affine", False) or getattr(layer, "elementwise_affine", False)
+    return (4 if affine else 2) * values.numel()
+
+
+def _linear(layer: Any, values: Tensor, output: Tensor) -> int:
+    del values
+    return int(layer.in_features) * output.numel()
+
+
+def _softmax(layer: Any, values: Tensor, output: Tensor) -> int:
+    del output
+    length = int(values.shape[layer.dim])
+    return (3 * length - 1) * (values.numel() // length)
+
+
+def _adaptive_pool(layer: Any, values: Tensor, output: Tensor) -> int:
+    del layer
+    return (values[0, 0].numel() // output[0, 0].numel() + 1) * output.numel()
+
+
+def _upsampling(layer: Any, values: Tensor, output: Tensor) -> int:
+    del values
+    costs = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}
+    return output.numel() * costs.get(layer.mode, 0)
+
+
+def _average_pool(layer: Any, values: Tensor, output: Tensor) -> int:
+    del layer, values
+    return output.numel()
+
+
+_CONVOLUTIONS = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
+_NORMALISATIONS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.instancenorm._InstanceNorm,
+    nn.LayerNorm,
+)
+_MACS: tuple[tuple[tuple[type[nn.Module], ...], Callable[[Any, Tensor, Tensor], int]], ...] = (
+    (_CONVOLUTIONS, _convolution),
+    (_NORMALISATIONS, _normalisation),
+    ((nn.Linear,), _linear),
+    ((nn.Softmax,), _softmax),
+    ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), _adaptive_pool),
+    ((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _average_pool),
+    ((nn.Upsample,), _upsampling),
+)

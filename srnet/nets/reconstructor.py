@@ -1,0 +1,66 @@
+"""Every network as the rest of the package sees it: `Views` to a volume."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from srnet.nets.activation import ACTIVATIONS, start_awake
+from srnet.nets.body import Body
+from srnet.nets.views import Views
+
+__all__ = ["PhysicsReconstructor", "Reconstructor"]
+
+_SHARPNESS = 20.0
+_FLOOR = 1e-5
+
+
+class Reconstructor(nn.Module):
+    """A body and the output activation that all networks share.
+
+    Parameters
+    ----------
+    body
+        The network proper.
+    output
+        Name of the activation in `srnet.nets.activation.ACTIVATIONS`.
+    """
+
+    def __init__(self, body: Body, output: str) -> None:
+        super().__init__()
+        self.body = body
+        self.activation = ACTIVATIONS[output]
+        start_awake(body.final)
+
+    def forward(self, views: Views) -> Tensor:
+        """Return (N, 1, S, S, S) float32 network values, at least 0."""
+        values: Tensor = self.body(views.image)
+        return self.activation(values.float())
+
+
+class PhysicsReconstructor(nn.Module):
+    """A body that ends in ML-EM updates against the line integrals of both views.
+
+    The updates multiply, so their start must be positive everywhere: softplus
+    and a floor, not a ReLU, whose zeros no update could leave.
+
+    Parameters
+    ----------
+    body
+        The network proper.
+    updates
+        Module from a positive volume (N, 1, S, S, S) and `Views` to a volume.
+    """
+
+    def __init__(self, body: Body, updates: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.updates = updates
+        start_awake(body.final)
+
+    def forward(self, views: Views) -> Tensor:
+        """Return (N, 1, S, S, S) float32 network values, at least 0."""
+        values: Tensor = self.body(views.image)
+        with torch.autocast(values.device.type, enabled=False):
+            start = softplus(values.float(), beta=_SHARPNESS) + _FLOOR
+            volume: Tensor = self.updates(start, views)
+        return volume

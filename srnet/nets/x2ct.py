@@ -1,0 +1,158 @@
+"""X2CT-GAN (Ying et al. 2019), reference [37]; also the trunk of 3DSRNet (Figs 1 and 2).
+
+Every view has an encoder, lifts and a decoder in its own frame. With two
+views a third decoder, in the frame of the CT, follows both: at every level the
+mean of the two views' volumes replaces them and joins the third decoder.
+"""
+
+from torch import Tensor, nn
+
+from srnet.config.nets import X2ctSettings
+from srnet.nets.body import Body
+from srnet.nets.decoder import Decoder
+from srnet.nets.encoder import Encoder, map_sizes
+from srnet.nets.lift import BottomLift, SkipLift
+
+__all__ = ["Refinement", "ViewNet", "X2ctMultiView", "X2ctSingleView", "build"]
+
+# Axes of (N, C, craniocaudal, anteroposterior, left-right) that make a view's
+# frame (N, C, depth, rows, columns), and the way back.
+_TO_FRAME = ((0, 1, 3, 2, 4), (0, 1, 4, 2, 3))
+_TO_CT = ((0, 1, 3, 2, 4), (0, 1, 3, 4, 2))
+
+
+def build(net: X2ctSettings, size: int) -> Body:
+    """Return the body of X2CT-GAN for (N, 2, size, size) x-rays."""
+    width = net.width or 1.0
+    return X2ctSingleView(size, width) if net.views == 1 else X2ctMultiView(size, width)
+
+
+class Refinement(nn.Module):
+    """Where a network built on X2CT can change its features; X2CT changes none."""
+
+    def encoded(self, level: int, feature: Tensor) -> Tensor:
+        """Return the map of encoder level `level` (0: stem) as all later layers see it."""
+        del level
+        return feature
+
+    def skipped(self, features: list[Tensor]) -> list[Tensor]:
+        """Return the maps of one view, finest first, as they are lifted."""
+        return features
+
+    def lifted(self, volumes: list[Tensor]) -> list[Tensor]:
+        """Return the lifted skips of one view, finest first, as the decoder joins them."""
+        return volumes
+
+
+class ViewNet(nn.Module):
+    """Encoder, lifts and decoder of one view."""
+
+    def __init__(self, size: int, width: float) -> None:
+        super().__init__()
+        edges = map_sizes(size)
+        self.encoder = Encoder(size, width)
+        self.bottom = BottomLift(self.encoder.pooled_channels, width)
+        self.skips = nn.ModuleList(
+            SkipLift(channels, edge, width)
+            for channels, edge in zip(self.encoder.skip_channels, edges, strict=True)
+        )
+        self.decoder = Decoder(edges[::-1], width, repeats=2)
+
+    def lift(self, image: Tensor, refinement: Refinement) -> tuple[Tensor, list[Tensor]]:
+        """Return the base volume and the lifted skips, coarsest first, of a (N, 1, S, S) image."""
+        feature = refinement.encoded(0, self.encoder.stem(image))
+        features = [feature]
+        for level, stage in enumerate(self.encoder.stages, start=1):
+            feature = refinement.encoded(level, stage(feature))
+            features.append(feature)
+        base: Tensor = self.bottom(self.encoder.pool(feature))
+        skipped = refinement.skipped(features)
+        volumes = [skip(each) for skip, each in zip(self.skips, skipped, strict=True)]
+        return base, refinement.lifted(volumes)[::-1]
+
+
+class X2ctSingleView(Body):
+    """One view, the AP x-ray; the lateral one is not looked at."""
+
+    def __init__(self, size: int, width: float) -> None:
+        super().__init__()
+        self.frontal = ViewNet(size, width)
+        self.refinement = Refinement()
+        self.final = self.frontal.decoder.head
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (N, 1, S, S, S) values before the activation."""
+        volume, skips = self.frontal.lift(image[:, :1], self.refinement)
+        decoder = self.frontal.decoder
+        volume = decoder.start(volume)
+        for level, skip in zip(decoder.levels, skips, strict=True):
+            volume = level(level.joined(volume, skip))
+        values: Tensor = decoder.head(volume)
+        return values.permute(_TO_CT[0])
+
+
+class X2ctMultiView(Body):
+    """Two views and the decoder that fuses them.
+
+    The published network also finishes both views' own volumes, which enter
+    its loss with weight 0. Those last layers are kept, frozen, for the count of
+    parameters and operations, and run by `published` only.
+    """
+
+    def __init__(self, size: int, width: float, refinement: Refinement | None = None) -> None:
+        super().__init__()
+        self.frontal = ViewNet(size, width)
+        self.lateral = ViewNet(size, width)
+        self.fusion = Decoder(map_sizes(size)[::-1], width, repeats=1)
+        self.refinement = Refinement() if refinement is None else refinement
+        self.final = self.fusion.head
+        for view in self._views:
+            view.decoder.levels[-1].refine.requires_grad_(False)
+            view.decoder.head.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (N, 1, S, S, S) values before the activation."""
+        return self._fuse(image)[0]
+
+    def published(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the fused volume and those of both views, all in the frame of the CT."""
+        fused, volumes = self._fuse(image)
+        frontal, lateral = (
+            view.decoder.head(view.decoder.levels[-1](volume)).permute(to_ct)
+            for view, volume, to_ct in zip(self._views, volumes, _TO_CT, strict=True)
+        )
+        return fused, frontal, lateral
+
+    @property
+    def _views(self) -> tuple[ViewNet, ViewNet]:
+        return self.frontal, self.lateral
+
+    def _fuse(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the fused values and both views' volumes after the last fusion."""
+        (base_0, skips_0), (base_1, skips_1) = (
+            view.lift(image[:, i : i + 1], self.refinement) for i, view in enumerate(self._views)
+        )
+        mean, shared = _share([base_0, base_1])
+        growths: list[nn.Module] = [view.decoder.start for view in self._views]
+        fused: Tensor = self.fusion.start(mean)
+        skips = zip(skips_0, skips_1, strict=True)
+        for index, (fusing, pair) in enumerate(zip(self.fusion.levels, skips, strict=True)):
+            levels = [view.decoder.levels[index] for view in self._views]
+            joined = [
+                level.joined(grow(volume), skip)
+                for level, grow, volume, skip in zip(levels, growths, shared, pair, strict=True)
+            ]
+            mean, shared = _share(joined)
+            fused = fusing(fusing.joined(fused, mean))
+            growths = list(levels)
+        values: Tensor = self.fusion.head(fused)
+        return values, shared
+
+
+def _share(volumes: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Return the mean of both views' volumes in the CT's frame, and in either view's."""
+    frontal, lateral = (
+        volume.permute(to_ct) for volume, to_ct in zip(volumes, _TO_CT, strict=True)
+    )
+    mean = (frontal + lateral) / 2
+    return mean, [mean.permute(to_frame) for to_frame in _TO_FRAME]

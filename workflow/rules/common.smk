@@ -1,23 +1,30 @@
 import re
 from pathlib import Path
 
+import snakemake
+from snakemake.exceptions import WorkflowError
+from snakemake.io import is_flagged
+
 from srnet.acquire.scans import SOURCES, list_scans
+from srnet.config.evaluate import LPIPS_FETCHED
 from srnet.config.run import FLOORS, Config
-from srnet.provenance.digest import code_digest
+from srnet.errors import SrnetError
+from srnet.provenance.digest import code_digest, code_listing
+from srnet.provenance.run import Run, start_run
 
 CONFIG = Config.parse(config)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
-SCRIPTS = (
-    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
-)
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+SCRIPTS = RULES.parent / "scripts"
+CODE = {}
 
 
 def code(rule, *modules):
-    return code_digest(SCRIPTS / f"{rule}.py", *modules)
-
-
-def acquire_code(wildcards):
-    return code("acquire", SOURCES[SCANS[wildcards.scan].source])
+    """Digest all code that the script of `rule` runs, and keep what was counted."""
+    digest = code_digest(SCRIPTS / f"{rule}.py", *modules)
+    if digest not in CODE:
+        CODE[digest] = code_listing(SCRIPTS / f"{rule}.py", *modules)
+    return digest
 
 
 def net_code(rule):
@@ -76,6 +83,21 @@ def table_scores(wildcards):
 
 def table_flops(wildcards):
     return expand("<results>/flops/{method}.json", method=table_methods(wildcards))
+
+
+def claim_results():
+    """Refuse a second run in the same folder; write down what this run is made of."""
+    temporary = {
+        made.name: [
+            name for name, file in made.output.items() if is_flagged(file, "temp")
+        ]
+        for made in workflow.rules
+    }
+    engine = f"snakemake {snakemake.__version__}"
+    try:
+        start_run(CONFIG.results, Run(engine, CONFIG.plain(), temporary, CODE))
+    except SrnetError as refusal:
+        raise WorkflowError(refusal) from None
 
 
 def one_of(names):

@@ -1,0 +1,114 @@
+"""One run at a time in a results folder, and recovery from one that was killed.
+
+Two advisory locks, which the operating system drops when a process ends
+however it ends, so that none is ever stale. The engine's process holds
+`run.lock` alone for as long as the run lasts. Each job holds `jobs.lock`
+together with the other jobs. A new run waits for jobs that outlived theirs.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from srnet.errors import SrnetError
+from srnet.provenance.store import FOLDER
+
+__all__ = ["RUN_VARIABLE", "at_work", "claim"]
+
+RUN_VARIABLE = "SRNET_RUN"
+"""Environment variable by which a job knows the run that it belongs to."""
+
+log = logging.getLogger(__name__)
+_held: list[IO[str]] = []
+
+
+def claim(results: str | Path, run: str) -> None:
+    """Make this process the only run in `results` until it ends, and clean up.
+
+    Removes what writers that were killed have left half-written.
+
+    Raises
+    ------
+    SrnetError
+        If another run holds the folder, or it cannot be written.
+    """
+    results = Path(results)
+    handle = _open(results, "run.lock")
+    if not _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        raise SrnetError(_taken(results, handle))
+    handle.truncate(0)
+    handle.write(json.dumps({"run": run, "pid": os.getpid(), "host": platform.node()}))
+    handle.flush()
+    _held.append(handle)
+    os.environ[RUN_VARIABLE] = run
+    with _open(results, "jobs.lock") as jobs:
+        if not _lock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            log.warning("%s: waiting for jobs that a killed run has left at work", results)
+            _lock(jobs, fcntl.LOCK_EX)
+    for partial in results.rglob(".*.partial.*"):
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def at_work(results: str | Path) -> Iterator[None]:
+    """Mark this process as a job at work in `results`.
+
+    Raises
+    ------
+    SrnetError
+        If the run that submitted the job has ended and another holds the
+        folder, as may happen to a job that waited in the queue of a cluster.
+    """
+    with _open(Path(results), "jobs.lock") as handle:
+        _lock(handle, fcntl.LOCK_SH)
+        mine = os.environ.get(RUN_VARIABLE)
+        theirs = _holder(Path(results)).get("run")
+        if mine and theirs and mine != theirs:
+            raise SrnetError(
+                f"{results}: this job belongs to run {mine}, which run {theirs} has replaced; "
+                "nothing to do, the new run submits its own"
+            )
+        yield
+
+
+def _open(results: Path, name: str) -> IO[str]:
+    folder = results / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / name).open("a+", encoding="utf-8")
+    except OSError as failure:
+        raise SrnetError(
+            f"{folder / name} cannot be written ({failure.strerror}); free the disk or give "
+            "write permission, or choose another folder: --config results=NAME"
+        ) from None
+
+
+def _lock(handle: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(handle, how)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(results: Path) -> dict[str, str]:
+    with suppress(OSError, ValueError):
+        found: dict[str, str] = json.loads((results / FOLDER / "run.lock").read_text())
+        return found
+    return {}
+
+
+def _taken(results: Path, handle: IO[str]) -> str:
+    handle.close()
+    holder = _holder(results)
+    who = f"process {holder.get('pid', 'unknown')} on {holder.get('host', 'this machine')}"
+    return (
+        f"{results}: another run is at work here ({who}); wait for it or stop it, "
+        "or give this run a folder of its own: --config results=NAME"
+    )

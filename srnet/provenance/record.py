@@ -1,0 +1,155 @@
+"""The record of one job: what it read, what it ran, what it wrote.
+
+The id of a record is a digest over what decides the result (rule, wildcards,
+params, digests of inputs and code), so that the same job has the same id on
+any machine at any time, and artifacts that carry it stay equal byte for byte.
+Times, host and memory stand in the record only.
+"""
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from srnet.provenance.claim import RUN_VARIABLE, at_work
+from srnet.provenance.digest import file_digest
+from srnet.provenance.environment import environment, git_state, peak_memory_mb
+from srnet.provenance.store import Store, canonical
+from srnet.rejection import read_tombstone
+from srnet.stamp import stamped
+
+__all__ = ["Job", "recorded"]
+
+Files = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as the engine describes it; files by name, relative to the working folder."""
+
+    results: str
+    rule: str
+    wildcards: Mapping[str, str]
+    params: Mapping[str, Any]
+    inputs: Files
+    outputs: Files
+    threads: int = 1
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded(job: Job) -> Iterator[str]:
+    """Run the block as `job`: stamp what it writes and record every output.
+
+    Nothing is recorded if the block fails. Yields the id of the record.
+    """
+    store = Store(job.results)
+    with at_work(job.results):
+        watch, started = time.perf_counter(), datetime.now(UTC)
+        run = _run_facts(store)
+        inputs = _describe(store, job.inputs)
+        record = _record_id(job, inputs)
+        with stamped(record):
+            yield record
+        outputs = _describe(store, job.outputs)
+        # Read the clock last: the time to hash the files belongs to the job.
+        facts = {
+            "id": record,
+            "rule": job.rule,
+            "wildcards": dict(job.wildcards),
+            "params": dict(job.params),
+            "code": job.params.get("code"),
+            "seed": job.params.get("seed"),
+            "inputs": inputs,
+            "outputs": _mark_temporary(run, job.rule, outputs),
+            "rejected": _rejection(job.outputs),
+            "licences": _licences(store, job, inputs),
+            "threads": job.threads,
+            "resources": dict(job.resources),
+            **_circumstances(run),
+            "started": started.isoformat(),
+            "ended": datetime.now(UTC).isoformat(),
+            "wall_s": round(time.perf_counter() - watch, 3),
+        }
+        for output in outputs:
+            store.write(store.artifact_path(output["path"]), facts)
+
+
+def _record_id(job: Job, inputs: Sequence[Mapping[str, Any]]) -> str:
+    """Return 16 hexadecimal digits over all that decides the result."""
+    decisive = {
+        "rule": job.rule,
+        "wildcards": dict(job.wildcards),
+        "params": dict(job.params),
+        "inputs": [[entry["name"], entry["sha256"]] for entry in inputs],
+    }
+    return hashlib.sha256(canonical(decisive).encode()).hexdigest()[:16]
+
+
+def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
+    """Return name, place, size and digest of each file.
+
+    A file in the results folder is named relative to it, any other as given.
+    """
+    entries = []
+    for name, paths in files.items():
+        for path in paths:
+            inside = store.relative(path)
+            entries.append(
+                {
+                    "name": name,
+                    "path": inside if inside is not None else str(path),
+                    "inside": inside is not None,
+                    "bytes": Path(path).stat().st_size,
+                    "sha256": file_digest(path),
+                }
+            )
+    return entries
+
+
+def _run_facts(store: Store) -> dict[str, Any]:
+    """Return what the engine's process wrote at the start, or nothing outside a run."""
+    path = store.run_path(os.environ.get(RUN_VARIABLE, "none"))
+    return store.read(path) if path.is_file() else {}
+
+
+def _mark_temporary(
+    run: Mapping[str, Any], rule: str, outputs: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Say of each output whether the run removes it after use."""
+    names = run.get("temporary", {}).get(rule, ())
+    return [{**entry, "temporary": entry["name"] in names} for entry in outputs]
+
+
+def _rejection(outputs: Files) -> str | None:
+    """Return why the scan was rejected, if the outputs are tombstones."""
+    stones = (read_tombstone(path) for paths in outputs.values() for path in paths)
+    return next((stone["rejected"] for stone in stones if stone), None)
+
+
+def _licences(store: Store, job: Job, inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the licences of all scans that went into the job."""
+    scan = job.params.get("scan")
+    found = {scan["licence"]} if isinstance(scan, Mapping) and "licence" in scan else set()
+    for entry in inputs:
+        upstream = store.read_artifact(entry["path"]) if entry["inside"] else None
+        found.update(upstream["licences"] if upstream else ())
+    return sorted(found)
+
+
+def _circumstances(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is true of this run of the job only."""
+    return {
+        "run": run.get("run"),
+        "git": run.get("git") or git_state(),
+        "environment": environment(),
+        "host": platform.node(),
+        "job": os.environ.get("SLURM_JOB_ID", str(os.getpid())),
+        "peak_memory_mb": peak_memory_mb(),
+    }

@@ -1,0 +1,116 @@
+"""Where records lie, and how they are read and written.
+
+    <results>/provenance/artifacts/<path of an artifact>.json   how it was made
+    <results>/provenance/code/<digest>.json                     source files behind a digest
+    <results>/provenance/runs/<run>.json                        command, settings, environment
+
+The record of `<results>/drr/s1/ap.png` is therefore the file
+`<results>/provenance/artifacts/drr/s1/ap.png.json`. All are JSON with sorted
+keys, written atomically, and sealed with a digest of their own content.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from srnet.atomic import write_text
+from srnet.errors import SrnetError
+
+__all__ = ["FOLDER", "Store", "canonical", "find_store"]
+
+FOLDER = "provenance"
+
+
+def canonical(values: Any) -> str:
+    """Return `values` as the one JSON text that stands for them."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
+
+
+class Store:
+    """The provenance of one results folder.
+
+    Parameters
+    ----------
+    results
+        Folder that a run writes to.
+    """
+
+    def __init__(self, results: str | Path) -> None:
+        self.results = Path(results)
+        self.folder = self.results / FOLDER
+
+    def artifact_path(self, artifact: str) -> Path:
+        """Return where the record of an artifact, named relative to `results`, lies."""
+        return self.folder / "artifacts" / f"{artifact}.json"
+
+    def code_path(self, digest: str) -> Path:
+        """Return where the source files behind a code digest are listed."""
+        return self.folder / "code" / f"{digest}.json"
+
+    def run_path(self, run: str) -> Path:
+        """Return where the facts of a run lie."""
+        return self.folder / "runs" / f"{run}.json"
+
+    def relative(self, path: str | Path) -> str | None:
+        """Return `path` relative to `results` with forward slashes, or None outside it."""
+        full, root = Path(path).absolute(), self.results.absolute()
+        return full.relative_to(root).as_posix() if full.is_relative_to(root) else None
+
+    def write(self, path: Path, values: Mapping[str, Any]) -> None:
+        """Write one record atomically and seal it."""
+        sealed = {**values, "seal": _seal(values)}
+        write_text(path, json.dumps(sealed, sort_keys=True, indent=1, default=str) + "\n")
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Read one record.
+
+        Raises
+        ------
+        SrnetError
+            If it is no JSON or does not match its seal.
+        """
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            seal = values.pop("seal")
+        except FileNotFoundError:
+            raise SrnetError(f"{path} is missing; run the rule that makes it again") from None
+        except (ValueError, KeyError, AttributeError):
+            raise SrnetError(f"{path} is not a record: no JSON with a seal") from None
+        if seal != _seal(values):
+            raise SrnetError(f"{path} was changed after it was written: its seal does not match")
+        return values
+
+    def read_artifact(self, artifact: str) -> dict[str, Any] | None:
+        """Return the record of an artifact, or None where it has none."""
+        path = self.artifact_path(artifact)
+        return self.read(path) if path.is_file() else None
+
+    def artifacts(self) -> list[str]:
+        """Return the names of all recorded artifacts, sorted."""
+        root = self.folder / "artifacts"
+        files = (path.relative_to(root).as_posix() for path in root.rglob("*.json"))
+        return sorted(name.removesuffix(".json") for name in files)
+
+
+def find_store(path: str | Path) -> tuple[Store, str]:
+    """Return the store that `path` belongs to, and its name there ('.' for the folder itself).
+
+    Raises
+    ------
+    SrnetError
+        If no folder above `path` holds records.
+    """
+    full = Path(path).absolute()
+    for folder in (full, *full.parents):
+        if (folder / FOLDER / "artifacts").is_dir():
+            return Store(folder), full.relative_to(folder).as_posix()
+    raise SrnetError(
+        f"{path} is in no results folder: none above it holds {FOLDER}/artifacts; "
+        "give a folder that a run has written, or a file in it"
+    )
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(values).encode()).hexdigest()

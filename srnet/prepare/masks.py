@@ -9,7 +9,15 @@ from scipy import ndimage
 
 from srnet.volume import Axis
 
-__all__ = ["bounding_box", "close_gaps", "fill_holes", "keep_cortical_pieces", "largest_piece"]
+__all__ = [
+    "Box",
+    "Mask",
+    "bounding_box",
+    "close_gaps",
+    "fill_holes",
+    "keep_cortical_pieces",
+    "largest_piece",
+]
 
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]

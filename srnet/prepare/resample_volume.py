@@ -1,27 +1,29 @@
 """Resampling of a bone volume to the cube that networks see.
 
 What is resampled is the stored target (see `srnet.target`), 0 outside bone, by
-linear interpolation on a grid that is finer than the result where it shrinks,
-followed by the mean over blocks. A voxel on the surface of bone thus holds
-its share of bone times the value of that bone. Line integrals, and so the
-DRRs, are those of the full-resolution bone; values between 0 and about 1200
-mean a partly filled voxel and not a low HU.
+linear interpolation on a grid finer than the result where it shrinks, followed
+by the mean over blocks. A voxel on the surface of bone thus holds the value of
+bone times its share of the voxel: values between 0 and about 1200 mean a
+partly filled voxel and not a low HU. That keeps the sum over any region, and
+with it the line integrals that the DRRs show, independent of the resolution;
+cutting partial voxels at a threshold instead would thin every lamina and rib.
 """
 
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.prepare import ResampleSettings
+from srnet.errors import ScanRejected
+from srnet.prepare.masks import bounding_box
 from srnet.target import to_target
-from srnet.volume import Grid, Volume
+from srnet.volume import AIR_HU, Grid, Volume
 
 __all__ = ["resample_volume", "target_grid"]
 
 SLACK = 0.1
-"""By how much a step between samples may exceed a voxel of the scan, in voxels."""
+"""By how much the step between samples may exceed a voxel of the scan, in voxels."""
 
 
 def resample_volume(bone: Volume, size: int, settings: ResampleSettings) -> Volume:
@@ -41,59 +43,98 @@ def resample_volume(bone: Volume, size: int, settings: ResampleSettings) -> Volu
     -------
     int16 volume in [0, 2500]; its field of view has the same centre, and in
     `resize` mode the same edges.
+
+    Raises
+    ------
+    ScanRejected
+        If there is no bone.
     """
     grid = target_grid(bone.grid, size, settings)
-    values = _resample(Volume(to_target(bone.array), bone.grid), grid)
-    return Volume(np.rint(values).astype(np.int16), grid)
+    box = bounding_box(bone.array != AIR_HU, margin=2)
+    part = to_target(bone.array[box])
+    if part.size == 0:
+        raise ScanRejected("the bone volume holds no bone; look at the scan and its bone settings")
+    start = np.array([side.start for side in box])
+    scan, cube = _Lattice.of(bone.grid), _Lattice.of(grid)
+    low = np.floor(cube.index(scan.edge_mm(start)) + 1e-6).astype(int).clip(0)
+    high = np.ceil(cube.index(scan.edge_mm(start + part.shape)) - 1e-6).astype(int).clip(max=size)
+    array = np.zeros(grid.shape, np.int16)
+    cover = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    array[cover] = np.rint(_resample(part, scan.part(start), cube.part(low), high - low))
+    return Volume(array, grid)
 
 
 def target_grid(grid: Grid, size: int, settings: ResampleSettings) -> Grid:
     """Return the cube of `size` voxels over the field of view of `grid`."""
-    extent = _EXTENTS[settings.mode](grid)
-    down, back, left = (edge / size for edge in extent)
-    return Grid.centred((size, size, size), (down, back, left), grid.centre_mm)
+    down, back, left = grid.extent_mm
+    if settings.mode == "isotropic":
+        down = back = left = max(grid.extent_mm)
+    spacing = down / size, back / size, left / size
+    return Grid.centred((size, size, size), spacing, grid.centre_mm)
 
 
-def _whole_view(grid: Grid) -> tuple[float, float, float]:
-    return grid.extent_mm
+@dataclass(frozen=True)
+class _Lattice:
+    """Voxels along array axes; positions are mm from the common middle of both volumes.
+
+    Attributes
+    ----------
+    step_mm
+        Spacing.
+    start_mm
+        Outer edges of voxel [0, 0, 0].
+    """
+
+    step_mm: NDArray[np.float64]
+    start_mm: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, grid: Grid) -> "_Lattice":
+        """Return the lattice of a grid whose centre is the middle."""
+        step = np.array(grid.spacing_mm)
+        return cls(step, -np.array(grid.shape) / 2 * step)
+
+    def edge_mm(self, index: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return where the voxel of an index begins."""
+        return self.start_mm + index * self.step_mm
+
+    def index(self, edge_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the index, with its fraction, of the voxel that begins at a position."""
+        return (edge_mm - self.start_mm) / self.step_mm
+
+    def part(self, start: NDArray[np.intp]) -> "_Lattice":
+        """Return the lattice whose first voxel is that of an index."""
+        return _Lattice(self.step_mm, self.edge_mm(start))
+
+    def finer(self, factors: NDArray[np.intp]) -> "_Lattice":
+        """Return the lattice with each voxel cut into `factors` along the axes."""
+        return _Lattice(self.step_mm / factors, self.start_mm)
+
+    @property
+    def geometry(self) -> dict[str, list[float]]:
+        """Return spacing and first voxel centre as SimpleITK wants them, fastest axis first."""
+        centre = self.start_mm + self.step_mm / 2
+        return {"spacing": self.step_mm[::-1].tolist(), "origin": centre[::-1].tolist()}
 
 
-def _cube(grid: Grid) -> tuple[float, float, float]:
-    edge = max(grid.extent_mm)
-    return edge, edge, edge
+def _resample(
+    array: NDArray[np.float32], old: _Lattice, new: _Lattice, shape: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return linear interpolation averaged over the voxels of a lattice, 0 outside."""
+    import SimpleITK as sitk  # noqa: N813 - the name that its users know
 
-
-_EXTENTS = {"resize": _whole_view, "isotropic": _cube}
-
-
-def _resample(volume: Volume, grid: Grid) -> NDArray[np.float32]:
-    """Return linear interpolation averaged over the voxels of `grid`, 0 outside."""
-    import SimpleITK as sitk  # noqa: N813 - the name its users know
-
-    factors = _finer(volume.grid, grid)
-    shape = [count * factor for count, factor in zip(grid.shape, factors, strict=True)]
-    spacing = [edge / factor for edge, factor in zip(grid.spacing_mm, factors, strict=True)]
-    image = sitk.GetImageFromArray(volume.array)
-    image.SetSpacing(volume.grid.spacing_mm[::-1])
-    image.SetOrigin(_first_voxel(volume.grid.shape, volume.grid.spacing_mm))
+    factors = np.ceil(new.step_mm / old.step_mm - SLACK).astype(int).clip(1)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(old.geometry["spacing"])
+    image.SetOrigin(old.geometry["origin"])
+    fine = new.finer(factors).geometry
     image = sitk.Resample(
         image,
-        shape[::-1],
+        (shape * factors)[::-1].tolist(),
         sitk.Transform(),
         sitk.sitkLinear,
-        _first_voxel(shape, spacing),
-        spacing[::-1],
+        fine["origin"],
+        fine["spacing"],
     )
-    return np.asarray(sitk.GetArrayFromImage(sitk.BinShrink(image, factors[::-1])))
-
-
-def _finer(old: Grid, new: Grid) -> list[int]:
-    """Return how many samples along each axis make one voxel of the new grid."""
-    ratios = [wide / fine for wide, fine in zip(new.spacing_mm, old.spacing_mm, strict=True)]
-    return [max(1, math.ceil(ratio - SLACK)) for ratio in ratios]
-
-
-def _first_voxel(shape: Sequence[int], spacing_mm: Sequence[float]) -> list[float]:
-    """Return the first voxel's position from the middle in mm, fastest axis first."""
-    corner = [-(count - 1) / 2 * edge for count, edge in zip(shape, spacing_mm, strict=True)]
-    return corner[::-1]
+    means = sitk.BinShrink(image, factors[::-1].tolist())
+    return np.asarray(sitk.GetArrayFromImage(means), np.float32)

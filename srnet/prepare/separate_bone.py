@@ -3,7 +3,10 @@
 K-means on all voxels finds whatever differs most in a scan: body from air,
 padding from the rest, an implant from the body. The default `window` variant
 asks it the one question that matters: which of the voxels of the body, above
-water and saturated below cortical bone, are soft tissue, and which bone.
+water and saturated below cortical bone, are soft tissue, and which bone. What
+the threshold alone would keep or lose by mistake is then put right by shape:
+kidneys and the couch have no cortex, and the inside of a vertebra lies within
+its shell.
 """
 
 from dataclasses import dataclass
@@ -12,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.prepare import BoneSettings
-from srnet.errors import ScanRejected
-from srnet.prepare.guards import Histogram, check_amount, check_centres, check_hu, check_is_ct
+from srnet.errors import ScanRejected, SrnetError
+from srnet.prepare.guards import check_amount, check_centres, warn_of_metal
 from srnet.prepare.kmeans import cluster_histogram, count_hu
 from srnet.prepare.masks import (
+    Box,
     Mask,
     bounding_box,
     close_gaps,
@@ -23,15 +27,17 @@ from srnet.prepare.masks import (
     keep_cortical_pieces,
     largest_piece,
 )
-from srnet.volume import AIR_HU, Axis, Grid, Volume
+from srnet.prepare.working_grid import WorkingGrid
+from srnet.volume import AIR_HU, Axis, Volume
 
 __all__ = ["BoneSeparation", "separate_bone"]
 
 HU_RANGE = (-1024, 3071)
 """Range of the usual 12 bits; values beyond are padding and metal."""
 
+TISSUE_HU = -200
 METAL_HU = 3000
-LEAST_METAL_ML = 0.2
+EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class BoneSeparation:
     threshold_hu: float
     centres_hu: tuple[float, ...]
     bone_ml: float
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def separate_bone(ct: Volume, settings: BoneSettings) -> BoneSeparation:
@@ -65,52 +71,49 @@ def separate_bone(ct: Volume, settings: BoneSettings) -> BoneSeparation:
     Parameters
     ----------
     ct
-        HU, any geometry of `srnet.volume`.
+        HU, int16, as the import gives it.
     settings
         Variant and constants.
 
     Raises
     ------
     ScanRejected
-        If the scan is no CT of a body in HU, or holds no plausible bone.
+        If the scan holds no plausible bone.
     """
-    ct = check_hu(ct)
-    histogram = Histogram.of(ct)
-    return _VARIANTS[settings.variant](ct, histogram, settings)
+    if ct.array.dtype != np.int16:
+        raise SrnetError(f"bone separation takes HU as int16, not {ct.array.dtype}; round first")
+    return _VARIANTS[settings.variant](ct, settings)
 
 
-def _separate_in_window(
-    ct: Volume, histogram: Histogram, settings: BoneSettings
-) -> BoneSeparation:
-    check_is_ct(histogram)
-    box = bounding_box(ct.array > settings.body_hu)
-    hu = np.clip(ct.array[box], *HU_RANGE)
-    body = largest_piece(hu > settings.body_hu)
-    centres = _window_centres(hu, body, settings)
+def _separate_in_window(ct: Volume, settings: BoneSettings) -> BoneSeparation:
+    """Cluster the body within the window, then judge pieces by their shape."""
+    body_box = bounding_box(ct.array > settings.body_hu)
+    hu = np.clip(ct.array[body_box], *HU_RANGE)
+    blocks = WorkingGrid.of(ct.grid)
+    coarse = blocks.mean(hu)
+    body = largest_piece(coarse > settings.body_hu)
+    centres = _window_centres(coarse, body, settings)
     threshold = sum(centres) / 2
-    check_centres(centres, threshold)
-    mask, warnings = _bone_mask(hu, body, threshold, ct.grid, settings)
-    separation = _cut_out(ct, box, mask, centres)
-    warnings += check_amount(separation.bone_ml, histogram)
-    warnings += _metal(histogram)
-    return BoneSeparation(
-        separation.volume, threshold, centres, separation.bone_ml, tuple(warnings)
-    )
+    check_centres(centres[-1], threshold)
+    mask, warnings = _bone_of_blocks(coarse, body, threshold, blocks, settings)
+    mask = blocks.to_scan(mask, hu, threshold)
+    result = _cut_out(ct, body_box, mask, centres)
+    voxel_ml = ct.grid.voxel_ml
+    warnings += check_amount(result.bone_ml, np.count_nonzero(hu > TISSUE_HU) * voxel_ml)
+    warnings += warn_of_metal(np.count_nonzero(hu[mask] > METAL_HU) * voxel_ml, METAL_HU)
+    return BoneSeparation(result.volume, threshold, centres, result.bone_ml, tuple(warnings))
 
 
-def _separate_literally(
-    ct: Volume, histogram: Histogram, settings: BoneSettings
-) -> BoneSeparation:
-    if len(histogram.values) < settings.literal_clusters:
+def _separate_literally(ct: Volume, settings: BoneSettings) -> BoneSeparation:
+    """Cluster all voxels and take the densest cluster, as the paper's text reads."""
+    values, counts = count_hu(ct.array)
+    if len(values) < settings.literal_clusters:
         raise ScanRejected(
-            f"{len(histogram.values)} different values do not make "
-            f"{settings.literal_clusters} clusters; the file is empty"
+            f"{len(values)} different values do not make {settings.literal_clusters} clusters; "
+            "the file holds no picture, so copy it again"
         )
-    found = cluster_histogram(histogram.values, histogram.counts, settings.literal_clusters)
-    centres = tuple(found.tolist())
-    mask = ct.array > sum(centres[-2:]) / 2
-    whole = slice(None), slice(None), slice(None)
-    return _cut_out(ct, whole, mask, centres)
+    centres = tuple(cluster_histogram(values, counts, settings.literal_clusters).tolist())
+    return _cut_out(ct, EVERYWHERE, ct.array > sum(centres[-2:]) / 2, centres)
 
 
 _VARIANTS = {"window": _separate_in_window, "literal": _separate_literally}
@@ -123,45 +126,56 @@ def _window_centres(
     sample = hu[body & (hu > settings.lower_hu)]
     values, counts = count_hu(np.minimum(sample, np.int16(settings.saturation_hu)))
     if len(values) < 2:
-        raise ScanRejected(f"no body voxel is denser than {settings.lower_hu:.0f} HU: no bone")
+        raise ScanRejected(
+            f"{sample.size} voxels of the body lie above {settings.lower_hu:.0f} HU and hold "
+            f"{len(values)} different values: no bone; take a CT that shows the spine"
+        )
     soft, bone = cluster_histogram(values, counts, 2).tolist()
     return soft, bone
 
 
-def _bone_mask(
-    hu: NDArray[np.int16], body: Mask, threshold: float, grid: Grid, settings: BoneSettings
+def _bone_of_blocks(
+    hu: NDArray[np.int16],
+    body: Mask,
+    threshold: float,
+    blocks: WorkingGrid,
+    settings: BoneSettings,
 ) -> tuple[Mask, list[str]]:
-    """Return the voxels of bone, and warnings."""
-    voxel_mm3 = float(np.prod(grid.spacing_mm))
-    found = keep_cortical_pieces(
-        body & (hu > threshold),
-        hu > threshold + settings.cortex_excess_hu,
-        smallest=settings.smallest_piece_mm3 / voxel_mm3,
+    """Return the blocks of bone, and warnings."""
+    mask = body & (hu > threshold)
+    box = bounding_box(mask)
+    mask[box] = keep_cortical_pieces(
+        mask[box],
+        hu[box] > threshold + settings.cortex_excess_hu,
+        smallest=settings.smallest_piece_mm3 / blocks.voxel_mm3,
         fraction=settings.cortex_fraction,
     )
-    mask = close_gaps(found, settings.closing_mm, grid.spacing_mm)
-    for normal in (Axis.LEFT_RIGHT, Axis.ANTEROPOSTERIOR):
-        pixel_mm2 = voxel_mm3 / grid.spacing_mm[normal]
-        largest = settings.largest_hole_mm2 / pixel_mm2
-        mask = fill_holes(mask, hu, normal, largest, settings.hole_mean_hu)
-    growth = int(mask.sum()) / max(int(found.sum()), 1) - 1
+    filled = _solid(mask, hu, blocks, settings)
+    growth = np.count_nonzero(filled & ~mask) / max(1, int(np.count_nonzero(mask)))
     if growth <= settings.largest_growth:
-        return mask, []
-    return found, [f"closing and filling would add {growth:.0%} to the bone and were left out"]
+        return filled, []
+    return mask, [f"closing and filling would add {growth:.0%} to the bone and were left out"]
 
 
-def _cut_out(
-    ct: Volume, box: tuple[slice, slice, slice], mask: Mask, centres: tuple[float, ...]
-) -> BoneSeparation:
+def _solid(mask: Mask, hu: NDArray[np.int16], blocks: WorkingGrid, settings: BoneSettings) -> Mask:
+    """Return bone with the cancellous inside of its shells.
+
+    Axial slices are not filled: there the spinal canal is a hole.
+    """
+    box = bounding_box(mask, margin=2)
+    filled = close_gaps(mask[box], settings.closing_mm, blocks.spacing_mm)
+    for normal in (Axis.LEFT_RIGHT, Axis.ANTEROPOSTERIOR):
+        pixel_mm2 = blocks.voxel_mm3 / blocks.spacing_mm[normal]
+        largest = settings.largest_hole_mm2 / pixel_mm2
+        filled = fill_holes(filled, hu[box], normal, largest, settings.hole_mean_hu)
+    solid = mask.copy()
+    solid[box] = filled
+    return solid
+
+
+def _cut_out(ct: Volume, box: Box, mask: Mask, centres: tuple[float, ...]) -> BoneSeparation:
+    """Return the scan where `mask`, given on `box`, holds, and air elsewhere."""
     array = np.full(ct.array.shape, AIR_HU, np.int16)
-    array[box] = np.where(mask, ct.array[box], np.int16(AIR_HU))
-    bone_ml = int(mask.sum()) * float(np.prod(ct.grid.spacing_mm)) / 1000
-    threshold = sum(centres[-2:]) / 2
-    return BoneSeparation(Volume(array, ct.grid), threshold, centres, bone_ml, ())
-
-
-def _metal(histogram: Histogram) -> list[str]:
-    metal_ml = histogram.above(METAL_HU) * histogram.voxel_ml
-    if metal_ml < LEAST_METAL_ML:
-        return []
-    return [f"{metal_ml:.1f} ml above {METAL_HU} HU are kept as bone: metal?"]
+    np.copyto(array[box], ct.array[box], where=mask)
+    bone_ml = np.count_nonzero(mask) * ct.grid.voxel_ml
+    return BoneSeparation(Volume(array, ct.grid), sum(centres[-2:]) / 2, centres, bone_ml)

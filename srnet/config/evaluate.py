@@ -4,7 +4,10 @@ from pydantic import Field
 
 from srnet.config.base import Settings
 
-__all__ = ["EvaluateSettings"]
+__all__ = ["LPIPS_FETCHED", "EvaluateSettings"]
+
+LPIPS_FETCHED = "resources/lpips/alexnet-owt-7be5be79.pth"
+"""Where `lpips_weights: fetch` puts torchvision's AlexNet."""
 
 
 class EvaluateSettings(Settings):
@@ -12,8 +15,10 @@ class EvaluateSettings(Settings):
 
     lpips_weights: str | None = Field(
         None,
-        description="file with the trained AlexNet features for LPIPS; without it the column "
-        "stays empty, with the reason, since random features do not give LPIPS",
+        min_length=1,
+        description="fetch: download torchvision's AlexNet, or a file with its trained "
+        "features (.pth or .npz); without it the column LPIPS stays empty, with the reason, "
+        "since random features do not give LPIPS",
     )
     bone_threshold: float = Field(
         0.25, gt=0, lt=1, description="network value above which a voxel counts as bone"
@@ -21,5 +26,7 @@ class EvaluateSettings(Settings):
 
     @property
     def lpips_files(self) -> list[str]:
-        """Return the weight file as a list, empty where none is given."""
-        return [self.lpips_weights] if self.lpips_weights else []
+        """Return the weight file as a list, empty where none is asked for."""
+        if self.lpips_weights is None:
+            return []
+        return [LPIPS_FETCHED if self.lpips_weights == "fetch" else self.lpips_weights]

@@ -1,6 +1,6 @@
 """Stage: score the reconstructions of one row of the tables, scan by scan."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,9 @@ __all__ = ["Pair", "evaluate", "read_pairs", "read_scores", "write_scores"]
 
 KEYS = ["scan", "patient", "source"]
 """What names a row of the scores, before the columns of the metrics."""
+
+
+PairScore = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def evaluate(
     test_set
         HDF5 file of the test set.
     settings
-        What counts as bone.
+        What counts as bone, and where the features for LPIPS are.
 
     Returns
     -------
@@ -70,7 +73,8 @@ def evaluate(
     SrnetError
         If the reconstructions are not of this test set or hold NaN.
     """
-    rows = [_score(pair, settings) for pair in read_pairs(prediction, test_set)]
+    perceptual = _perceptual(settings)
+    rows = [_score(pair, settings, perceptual) for pair in read_pairs(prediction, test_set)]
     return pd.DataFrame(rows, columns=[*KEYS, *COLUMNS])
 
 
@@ -113,13 +117,26 @@ def _pair(test: h5py.File, prediction: NDArray[np.float32], index: int) -> Pair:
     )
 
 
-def _score(pair: Pair, settings: EvaluateSettings) -> dict[str, str | float]:
+def _perceptual(settings: EvaluateSettings) -> PairScore:
+    """Return what scores LPIPS, NaN for every pair where no weights are given."""
+    if not settings.lpips_files:
+        return lambda *_: float("nan")
+    # Only here is torch needed.
+    from srnet.evaluate.perceptual import Perceptual
+
+    return Perceptual(settings.lpips_files[0]).volumes
+
+
+def _score(
+    pair: Pair, settings: EvaluateSettings, perceptual: PairScore
+) -> dict[str, str | float]:
     """Return the row of one scan."""
     volumes = pair.truth, pair.prediction
     try:
         return {
             **{key: getattr(pair, key) for key in KEYS},
             **paper_scores(*volumes),
+            "LPIPS": perceptual(*volumes),
             **strict_scores(*volumes, pair.spacing_mm, settings.bone_threshold),
             "Reprojection": reprojection_error(
                 pair.prediction, pair.integrals_hu_mm, pair.spacing_mm, pair.beam

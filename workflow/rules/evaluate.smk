@@ -43,6 +43,24 @@ rule measure_flops:
         "../scripts/measure_flops.py"
 
 
+rule fetch_lpips:
+    output:
+        weights=LPIPS_FETCHED,
+    log:
+        "<results>/logs/fetch_lpips.log",
+    benchmark:
+        "<results>/benchmarks/fetch_lpips.jsonl"
+    retries: 3
+    conda:
+        "../../envs/srnet.yaml"
+    params:
+        code=code("fetch_lpips"),
+    message:
+        "Fetch the trained features of LPIPS"
+    script:
+        "../scripts/fetch_lpips.py"
+
+
 rule evaluate:
     input:
         prediction="<results>/predictions/{row}.h5",

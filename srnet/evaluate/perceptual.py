@@ -1,0 +1,173 @@
+"""LPIPS of volumes, with the trained AlexNet features that define it, or not at all.
+
+The `lpips` package brings the linear heads; the features of the backbone come
+from a file. Their digest is checked: a network of other weights, random ones
+above all, gives numbers of the same look that are no LPIPS.
+"""
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from srnet.errors import SrnetError
+
+__all__ = ["Perceptual", "features_digest", "read_features"]
+
+FEATURES_SHA256 = "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c41a"
+"""Digest of the convolutions of torchvision's AlexNet, see `features_digest`."""
+
+_BATCH = 32
+
+
+class Perceptual:
+    """LPIPS, version 0.1, on AlexNet.
+
+    Parameters
+    ----------
+    weights
+        File of the backbone's features; see `read_features`.
+    """
+
+    def __init__(self, weights: str | Path) -> None:
+        features = read_features(weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torchvision, on arguments that lpips passes
+            # A random backbone, so that nothing is downloaded; its weights are replaced below.
+            self._net = _import_lpips().LPIPS(net="alex", pnet_rand=True, verbose=False)
+        backbone = self._net.net
+        backbone.load_state_dict(
+            {name: features[_published(name)] for name in backbone.state_dict()}
+        )
+        self._net.eval()
+
+    def images(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the distances (N,) of image pairs (N, 3, H, W) in [-1, 1]."""
+        starts = range(0, len(first), _BATCH)
+        with torch.inference_mode():
+            parts = [self._net(first[i : i + _BATCH], second[i : i + _BATCH]) for i in starts]
+            return torch.cat(parts).flatten()
+
+    def volumes(self, truth: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
+        """Return the mean distance over the slices of three axes.
+
+        Parameters
+        ----------
+        truth, prediction
+            Network values (D, H, W); the prediction is clipped to [0, 1].
+
+        Returns
+        -------
+        float
+            Mean over the slices of each axis, then over the axes; 0 for
+            identical volumes.
+        """
+        prediction = np.clip(prediction, 0, 1)
+        axes = [self._axis(truth, prediction, axis) for axis in range(3)]
+        return float(np.mean(axes))
+
+    def _axis(
+        self, truth: NDArray[np.float32], prediction: NDArray[np.float32], axis: int
+    ) -> float:
+        stacks = [np.moveaxis(volume, axis, 0) for volume in (truth, prediction)]
+        # The distance of identical slices, as of empty ones, is 0: not worth a pass.
+        differs = (stacks[0] != stacks[1]).any(axis=(1, 2))
+        if not differs.any():
+            return 0.0
+        first, second = (_as_images(stack[differs]) for stack in stacks)
+        return float(self.images(first, second).double().sum()) / len(differs)
+
+
+def read_features(path: str | Path) -> dict[str, Tensor]:
+    """Read the convolutions of AlexNet and check that they are the trained ones.
+
+    Parameters
+    ----------
+    path
+        torchvision's state dictionary (`.pth`), or an `.npz` of arrays under
+        the same names, `features.0.weight` to `features.10.bias`.
+
+    Raises
+    ------
+    SrnetError
+        If there is no such file, it cannot be read, or it holds other weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SrnetError(
+            f"evaluate.lpips_weights: there is no file {path}; "
+            "give one, or 'fetch', or leave it out"
+        )
+    try:
+        loaded = _read_npz(path) if path.suffix == ".npz" else _read_pth(path)
+    except Exception as failure:  # torch and numpy raise anything on damaged files.
+        raise SrnetError(
+            f"{path}: cannot be read as weights ({failure}); fetch it again"
+        ) from None
+    features = {name: value for name, value in loaded.items() if name.startswith("features.")}
+    digest = features_digest(features)
+    if digest != FEATURES_SHA256:
+        raise SrnetError(
+            f"{path}: holds features with digest {digest[:16]}..., not torchvision's AlexNet "
+            f"({FEATURES_SHA256[:16]}...); what they measure would not be LPIPS"
+        )
+    return features
+
+
+def features_digest(features: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names, sorted, and values as little-endian float32."""
+    digest = hashlib.sha256()
+    for name in sorted(features):
+        digest.update(name.encode())
+        digest.update(features[name].numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    with np.load(path) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+def _read_pth(path: Path) -> dict[str, Tensor]:
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _published(name: str) -> str:
+    """Return torchvision's name of a parameter: slice2.3.weight is features.3.weight."""
+    return f"features.{name.split('.', 1)[1]}"
+
+
+def _as_images(stack: NDArray[np.float32]) -> Tensor:
+    """Return slices in [0, 1] as images (N, 3, H, W) in [-1, 1]."""
+    grey = torch.from_numpy(np.ascontiguousarray(stack, dtype=np.float32))
+    return (2 * grey - 1)[:, None].expand(-1, 3, -1, -1)
+
+
+def _import_lpips() -> Any:
+    """Import `lpips` beside a torch without CUDA too.
+
+    torchvision's wheel registers its operators from a library that needs CUDA;
+    without it, its import stops at the missing `nms`. Declaring such operators,
+    which AlexNet never calls, is enough.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for operator in ("nms", "qnms"):
+            _DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float threshold) -> Tensor")
+    import lpips
+
+    return lpips
+
+
+_DECLARED = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+"""Kept alive: operators vanish with the library object that declared them."""

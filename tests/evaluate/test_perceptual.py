@@ -41,7 +41,9 @@ def test_a_volume_scores_the_mean_over_all_slices_of_three_axes(perceptual, pair
 
     # Identical slices too, which the code under test passes over.
     axes = [perceptual.images(images(truth, axis), images(made, axis)) for axis in range(3)]
-    assert perceptual.volumes(truth, made) == pytest.approx(torch.cat(axes).mean(), rel=1e-5)
+    assert perceptual.volumes(truth, made) == pytest.approx(
+        float(torch.cat(axes).mean()), rel=1e-5
+    )
 
 
 def test_identical_volumes_have_no_distance(perceptual, pair):

@@ -227,8 +227,9 @@ def _read_nifti(path: Path) -> Image:
 
     image = nibabel.Nifti1Image.from_filename(str(path))
     pixdim = [float(step) for step in image.header["pixdim"][1:4]]
-    scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
-    array = image.get_fdata(dtype=np.float32) if scaled else np.asarray(image.dataobj)
+    values = np.asarray(image.dataobj)
+    # A slope makes float64 of the stored integers, twice what HU need.
+    array = values.astype(np.float32) if values.dtype == np.float64 else values
     return Image(array, np.asarray(image.affine, dtype=float), tuple(pixdim))
 
 

@@ -94,15 +94,15 @@ def _check_range(array: NDArray[np.generic], name: str) -> None:
                 f"{name}: {bad} of {array.size} voxels are NaN or infinite; "
                 "export the scan again, or set them to -1024 if they are padding"
             )
-    low, high = float(np.min(array)), float(np.max(array))  # type: ignore[arg-type]
+    low, high = float(np.min(array)), float(np.max(array))
     if low == high:
         raise ScanRejected(
             f"{name}: every voxel is {low:g}; the file holds no picture, so copy it again"
         )
     if high - low < SMALLEST_RANGE_HU:
         raise ScanRejected(
-            f"{name}: values run from {low:g} to {high:g}, a span under {SMALLEST_RANGE_HU} HU; it "
-            "is a mask, a normalised or a windowed image, so give the CT in Hounsfield units"
+            f"{name}: values run from {low:g} to {high:g}, a span under {SMALLEST_RANGE_HU} HU; "
+            "it is a mask, a normalised or a windowed image, so give the CT in Hounsfield units"
         )
 
 

@@ -1,5 +1,7 @@
 """Sacrum and skull: solids of several fused parts, each in one local frame."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from srnet.acquire.body.shapes import Field, Points, bar, blend, ellipsoid, tube
@@ -28,8 +30,10 @@ def sacrum(points: Points, size: float) -> Field:
     wings = blend(
         bar(local, (16.0, -4.0, -14.0), (46.0, -22.0, -18.0), (12.0, 12.0), (1.0, 0.9, 1.1)),
         bar(local, (44.0, -24.0, -22.0), (20.0, -14.0, -78.0), (12.0, 5.0), (1.0, 0.9, 1.2)),
-        4.0,
+        6.0,
     )
+    between = bar(local, (26.0, -16.0, -24.0), (10.0, -8.0, -80.0), (12.0, 6.0), (1.3, 0.8, 1.0))
+    wings = blend(wings, between, 6.0)
     bone = blend(blend(bodies, wings, 4.0), _posterior(local))
     canal = bar(local, (0.0, -27.0, 6.0), (0.0, -18.0, -62.0), (7.5, 3.5), (1.7, 1.0, 1.0))
     return np.asarray(np.maximum(np.maximum(bone, -canal), -_foramina(local)) * np.float32(size))
@@ -37,7 +41,7 @@ def sacrum(points: Points, size: float) -> Field:
 
 def _bodies(local: Points) -> Field:
     bone = np.full_like(local[0], 1e3)
-    for (y0, z0, r0), (y1, z1, r1) in zip(_SACRAL_LINE, _SACRAL_LINE[1:], strict=False):
+    for (y0, z0, r0), (y1, z1, r1) in pairwise(_SACRAL_LINE):
         wide = (1.5 if r0 > 6 else 1.1, 1.0, 1.0)
         bone = blend(bone, bar(local, (0.0, y0, z0), (0.0, y1, z1), (r0, r1), wide))
     return bone

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from srnet.acquire.body.morphometry import LEVELS, Measures, measures
 from srnet.acquire.body.person import Person
-from srnet.acquire.body.shapes import Frame
+from srnet.acquire.body.shapes import Field, Frame
 
 __all__ = ["Column", "Vertebra", "build_column"]
 
@@ -39,11 +39,11 @@ class Column:
     vertebrae: tuple[Vertebra, ...]
     sacrum: Frame
 
-    def centre_line(self, heights: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    def centre_line(self, heights: Field, axis: int) -> Field:
         """Return the column's right (0) or anterior (1) position at world heights."""
         frames = [self.sacrum, *(v.frame for v in reversed(self.vertebrae))]
         places = np.array([frame.centre for frame in frames])
-        return np.interp(heights, places[:, 2], places[:, axis]).astype(np.float32)
+        return np.asarray(np.interp(heights, places[:, 2], places[:, axis]), dtype=np.float32)
 
     def height_of(self, level: str) -> float:
         """Return the world height of a vertebra's centre; "S1" is the sacral end plate."""
@@ -97,7 +97,7 @@ def _sagittal_deg(person: Person, level: float) -> float:
     t1 = l1 + person.kyphosis_deg
     if level >= _LUMBAR_TOP:
         share = (level - _LUMBAR_TOP) / (_SACRUM - _LUMBAR_TOP)
-        return l1 + person.lordosis_deg * share**1.8
+        return l1 + person.lordosis_deg * float(share**1.8)
     if level >= _THORACIC_TOP:
         share = (_LUMBAR_TOP - level) / (_LUMBAR_TOP - _THORACIC_TOP)
         return l1 + person.kyphosis_deg * share**2 * (3 - 2 * share)

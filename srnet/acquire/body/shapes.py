@@ -6,15 +6,30 @@ of a voxel elsewhere, which is all that partial volume needs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Field", "Frame", "Lattice", "Points", "bar", "blend", "ellipsoid", "pillar", "tube"]
+__all__ = [
+    "Field",
+    "Frame",
+    "Lattice",
+    "Points",
+    "Triple",
+    "bar",
+    "blend",
+    "ellipsoid",
+    "pillar",
+    "tube",
+]
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
 Points = tuple[Field, Field, Field]
 """Coordinates right, anterior, superior in mm, arrays of one shape."""
+
+Triple = Sequence[float] | NDArray[np.floating[Any]]
+"""Three numbers: right, anterior, superior."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +76,7 @@ class Lattice:
         steps = np.arange(self.shape[axis]) * self.step_mm + self.origin_mm[axis]
         return steps.astype(np.float32)
 
-    def box(
-        self, low: Sequence[float], high: Sequence[float]
-    ) -> tuple[slice, slice, slice] | None:
+    def box(self, low: Triple, high: Triple) -> tuple[slice, slice, slice] | None:
         """Return the slices between two world corners, or None if they miss the array."""
         parts = []
         for axis in range(3):
@@ -86,9 +99,7 @@ class Lattice:
         local = [sum(turn[i, j] * away[i] for i in range(3)) for j in range(3)]
         return local[0], local[1], local[2]
 
-    def around(
-        self, frame: Frame, low: Sequence[float], high: Sequence[float]
-    ) -> tuple[slice, slice, slice] | None:
+    def around(self, frame: Frame, low: Triple, high: Triple) -> tuple[slice, slice, slice] | None:
         """Return the slices that enclose a box given in the coordinates of `frame`."""
         corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1)
         placed = frame.centre[:, None] + frame.axes @ corners
@@ -97,10 +108,10 @@ class Lattice:
 
 def bar(
     points: Points,
-    start: Sequence[float],
-    end: Sequence[float],
+    start: Triple,
+    end: Triple,
     radii: tuple[float, float],
-    stretch: Sequence[float] = (1.0, 1.0, 1.0),
+    stretch: Triple = (1.0, 1.0, 1.0),
 ) -> Field:
     """Return the distance to a rounded bar from `start` to `end`.
 
@@ -118,7 +129,7 @@ def bar(
     return np.asarray(np.sqrt(square) - radius, dtype=np.float32)
 
 
-def ellipsoid(points: Points, centre: Sequence[float], half: Sequence[float]) -> Field:
+def ellipsoid(points: Points, centre: Triple, half: Triple) -> Field:
     """Return the distance to an ellipsoid with half axes `half`."""
     away = [p - np.float32(c) for p, c in zip(points, centre, strict=True)]
     ratio = np.sqrt(sum((a / np.float32(h)) ** 2 for a, h in zip(away, half, strict=True)))

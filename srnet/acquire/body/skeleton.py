@@ -1,6 +1,6 @@
 """All bones of a person, drawn into one distance field with a label per bone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.acquire.body.person import Person
-from srnet.acquire.body.posture import Column, Vertebra
-from srnet.acquire.body.shapes import Field, Frame, Lattice, Points, bar
-from srnet.acquire.body.thorax import Path, ribs, sternum
 from srnet.acquire.body.plates import sacrum, skull
+from srnet.acquire.body.posture import Column, Vertebra
+from srnet.acquire.body.shapes import Field, Frame, Lattice, Points, Triple, bar
+from srnet.acquire.body.thorax import Path, ribs, sternum
 from srnet.acquire.body.vertebra import REACH, solid
 
 __all__ = ["LABELS", "Bones", "draw_bones"]
@@ -42,7 +42,7 @@ class Bones:
         self,
         lattice: Lattice,
         frame: Frame,
-        corners: tuple[Sequence[float], Sequence[float]],
+        corners: tuple[Triple, Triple],
         shape: Callable[[Points], Field],
         label: int,
     ) -> None:
@@ -147,8 +147,8 @@ def _draw_pelvis(bones: Bones, lattice: Lattice, person: Person, column: Column)
         _draw_plate(
             bones,
             lattice,
-            _fan(place(_ILIUM_HUB), place(_ILIAC_CREST), 46),
-            (9.0, 3.0),
+            _fan(place(_ILIUM_HUB), place(_ILIAC_CREST), 72),
+            (9.0, 3.6),
             LABELS["pelvis"],
         )
         for path, radii in _PELVIC_BARS:
@@ -161,7 +161,7 @@ def _draw_shoulders(bones: Bones, lattice: Lattice, person: Person, column: Colu
     for side in (1, -1):
         mirror = np.array([side, 1, 1]) * person.size
         border = top + _SCAPULA_BORDER * mirror
-        spokes = _fan(top + _GLENOID * mirror, border, 26)
+        spokes = _fan(top + _GLENOID * mirror, border, 54)
         _draw_plate(bones, lattice, spokes, (6.0, 2.2), LABELS["shoulder"])
         clavicle = (
             notch + np.array([20, -2, 6]) * mirror,

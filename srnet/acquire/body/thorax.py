@@ -98,7 +98,7 @@ def ribs(person: Person, column: Column) -> list[Rib]:
 def _rib(person: Person, vertebra: Vertebra, side: int, front: Path) -> Rib:
     number = vertebra.label - 8
     size = vertebra.measures
-    z, x, y, width, depth = _ellipse(person, vertebra)
+    _, x, y, width, depth = _ellipse(person, vertebra)
     drop, end = _RIBS[number, 2] * person.size, np.deg2rad(_RIBS[number, 3])
     neck = [
         vertebra.frame.at(side * (size.width / 2 + 1), -size.depth * 0.36, size.height * 0.42),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from srnet.acquire.body.person import Person
 from srnet.acquire.body.posture import Column, Vertebra
-from srnet.acquire.body.shapes import Field, Frame, Lattice, Points, bar, ellipsoid, pillar
+from srnet.acquire.body.shapes import Field, Frame, Lattice, Points, Triple, bar, ellipsoid, pillar
 from srnet.acquire.body.thorax import cage, ribs
 from srnet.acquire.body.vertebra import body_heights
 
@@ -28,12 +28,13 @@ _OUTLINE: tuple[tuple[str, float, float, float, float], ...] = (
     ("C1", 165, 55, 65, 50),
     ("C1", 90, 80, 101, 86),
     ("C1", 20, 70, 96, 72),
-    ("C3", 0, 60, 70, 58),
-    ("C6", 0, 66, 62, 58),
-    ("T1", 0, 130, 74, 68),
-    ("T3", 0, 178, 92, 76),
-    ("T8", 0, 168, 110, 72),
-    ("T12", 0, 156, 106, 72),
+    ("C3", 0, 60, 70, 60),
+    ("C6", 0, 68, 66, 74),
+    ("C7", 0, 84, 72, 83),
+    ("T1", 0, 130, 78, 84),
+    ("T3", 0, 178, 94, 86),
+    ("T8", 0, 168, 111, 78),
+    ("T12", 0, 156, 107, 76),
     ("L3", 0, 152, 103, 80),
     ("S1", 0, 176, 108, 94),
     ("S1", -180, 190, 104, 96),
@@ -76,7 +77,7 @@ class Canvas:
     def solid(
         self,
         frame: Frame,
-        corners: tuple[Sequence[float], Sequence[float]],
+        corners: tuple[Triple, Triple],
         shape: Callable[[Points], Field],
         value: float,
     ) -> None:
@@ -104,6 +105,7 @@ def draw_tissue(
 ) -> Field:
     """Return the HU of a boneless person on the lattice."""
     canvas = Canvas(lattice, np.full(lattice.shape, AIR, dtype=np.float32))
+    _draw_table(canvas, person, column)
     depth_below_skin = _draw_outline(canvas, person, column)
     _draw_chest(canvas, person, column, rng)
     _draw_abdomen(canvas, person, column, depth_below_skin)
@@ -112,6 +114,7 @@ def draw_tissue(
     _draw_vessels(canvas, person, column)
     _draw_column(canvas, person, column)
     _draw_cartilage(canvas, person, column)
+    _mottle(canvas.hu, lattice.step_mm, rng)
     return canvas.hu
 
 
@@ -131,6 +134,19 @@ def _outline(person: Person, column: Column, heights: Field) -> tuple[Field, Fie
         np.asarray(deep + extra, np.float32),
         np.asarray(centre, np.float32),
     )
+
+
+def _draw_table(canvas: Canvas, person: Person, column: Column) -> None:
+    """Draw the couch under the trunk: two carbon shells with foam between."""
+    lattice = canvas.lattice
+    trunk = np.linspace(column.height_of("S1"), column.height_of("T3"), 40, dtype=np.float32)
+    _, deep, centre = _outline(person, column, trunk)
+    top = float((centre - deep).min()) - 2
+    sag = top + 28 * (lattice.ticks(0) / 230) ** 2
+    below = np.broadcast_to((sag[:, None] - lattice.ticks(1))[:, :, None], lattice.shape)
+    everywhere = (slice(None),) * 3
+    for middle, half, value in ((24.0, 23.0, -945.0), (1.5, 1.5, -60.0), (46.0, 1.5, -60.0)):
+        canvas.blend(everywhere, np.abs(below - np.float32(middle)) - np.float32(half), value)
 
 
 def _ellipse(lattice: Lattice, centre: tuple[Field, Field], half: tuple[Field, Field]) -> Field:
@@ -194,8 +210,12 @@ def _draw_abdomen(canvas: Canvas, person: Person, column: Column, muscle: Field)
     heights = lattice.ticks(2)
     ahead = lattice.ticks(1)[:, None] - column.centre_line(heights, 1)
     right = np.abs(lattice.ticks(0)[:, None] - column.centre_line(heights, 0))[:, None, :]
-    top = heights - _diaphragm(person, column, right, ahead[None])
-    wall = np.maximum(muscle + np.float32(16 * person.size), np.float32(4) - ahead[None])
+    # Above T11 liver and spleen fill the domes; behind, the room reaches beside the psoas.
+    top = heights - np.minimum(
+        _diaphragm(person, column, right, ahead[None]), np.float32(column.height_of("T11"))
+    )
+    back = np.float32(4) - 34 * np.clip((right - 38) / 45, 0, 1) - ahead[None]
+    wall = np.maximum(muscle + np.float32(16 * person.size), back)
     bottom = np.float32(column.height_of("S1") - 120 * person.size) - heights
     canvas.blend((slice(None),) * 3, np.maximum(np.maximum(wall, top), bottom), FAT + 5)
 
@@ -310,6 +330,17 @@ def _disc(points: Points, upper: Vertebra, loss: float) -> Field:
         -size.height / 2 - size.disc * np.float32(1.25) - np.float32(loss * size.height) * front
     )
     return pillar(points, (size.width * 0.48, size.depth * 0.49), bottom, top)
+
+
+def _mottle(hu: Field, step_mm: float, rng: np.random.Generator) -> None:
+    """Streak muscle with fat and fat with septa: uneven soft tissue, over some 8 mm."""
+    from scipy.ndimage import zoom
+
+    coarse_shape = [max(round(n * step_mm / 8), 2) for n in hu.shape]
+    coarse = rng.standard_normal(coarse_shape, dtype=np.float32)
+    uneven = zoom(coarse, [n / c for n, c in zip(hu.shape, coarse_shape, strict=True)], order=1)
+    soft = (hu > -150) & (hu < 110)
+    hu[soft] += 20 * uneven[soft] - 45 * np.maximum(uneven[soft] - 0.8, 0) * (hu[soft] > 30)
 
 
 def _draw_cartilage(canvas: Canvas, person: Person, column: Column) -> None:

@@ -1,0 +1,193 @@
+"""Model files and resume files: safetensors with JSON, never a pickle.
+
+A model file holds the weights of a network and, as JSON in its header, all
+that is needed to build and feed it. A resume file holds everything a killed
+training needs to go on as if nothing had happened; it is written beside the
+model under a name that carries a digest of what is being trained.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from srnet.atomic import atomic_path
+from srnet.config.nets import Net
+from srnet.config.train import TrainSettings
+from srnet.errors import SrnetError
+from srnet.nets.registry import build_net
+from srnet.stamp import record_id
+
+__all__ = [
+    "LoadedModel",
+    "ModelCard",
+    "load_model",
+    "load_tensors",
+    "named",
+    "optimiser_tensors",
+    "restore_optimiser",
+    "resume_path",
+    "save_model",
+    "save_tensors",
+    "under",
+]
+
+# One key only: the order of several keys in a header is not reproducible.
+_KEY = "srnet"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says about itself.
+
+    Attributes
+    ----------
+    net, train
+        Resolved settings of the network and of its training.
+    size
+        Edge of volumes and x-rays in voxels.
+    seed
+        Seed of the training.
+    code
+        Digest of the code that trained it.
+    data
+        Digests of the training and validation files.
+    epoch
+        Epoch, from 1, after which the weights were taken.
+    source_to_isocentre_mm
+        Geometry of the x-rays that it was trained on.
+    """
+
+    net: Net
+    train: TrainSettings
+    size: int
+    seed: int
+    code: str
+    data: Mapping[str, str]
+    epoch: int
+    source_to_isocentre_mm: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return the card as plain JSON types."""
+        return {**vars(self), "net": self.net.plain(), "train": self.train.plain()}
+
+
+class LoadedModel(NamedTuple):
+    """A network in evaluation mode and its card."""
+
+    net: nn.Module
+    card: ModelCard
+
+
+def save_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
+) -> None:
+    """Write named tensors and a JSON text, atomically and byte for byte reproducibly."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(about, sort_keys=True)
+    with atomic_path(path) as partial:
+        save_file(plain, partial, metadata={_KEY: text})
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote.
+
+    Raises
+    ------
+    SrnetError
+        If the file is missing, is no safetensors file, or is not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = (file.metadata() or {}).get(_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as failure:
+        raise SrnetError(f"{path}: cannot be read as safetensors ({failure})") from None
+    if about is None:
+        raise SrnetError(f"{path}: has no '{_KEY}' metadata; it was not written by this package")
+    return tensors, json.loads(about)
+
+
+def save_model(path: str | Path, weights: Mapping[str, Tensor], card: ModelCard) -> None:
+    """Write the weights of a trained network with its card."""
+    save_tensors(path, weights, {**card.plain(), "record": record_id()})
+
+
+def load_model(path: str | Path) -> LoadedModel:
+    """Build the network that a model file describes and load its weights.
+
+    Raises
+    ------
+    SrnetError
+        If the file is no model of this package, or its weights do not fit the
+        network that this version builds.
+    """
+    weights, about = load_tensors(path)
+    about.pop("record")
+    about["net"] = TypeAdapter[Net](Net).validate_python(about["net"])
+    about["train"] = TrainSettings.parse(about["train"])
+    card = ModelCard(**about)
+    net = build_net(card.net, card.size)
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as failure:
+        raise SrnetError(
+            f"{path}: its weights do not fit the network '{card.net.name}' of this version; "
+            f"train again ({str(failure).splitlines()[1].strip()})"
+        ) from None
+    return LoadedModel(net.eval(), card)
+
+
+def resume_path(model: str | Path, subject: Mapping[str, Any]) -> Path:
+    """Return where a training keeps its state, beside `model`.
+
+    `subject` is all that decides the result; another configuration, code or
+    data set has another name and so never resumes this state.
+    """
+    text = json.dumps(subject, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Path(model).with_name(f"resume.{digest}.safetensors")
+
+
+def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `tensors` with `prefix.` before every name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors named `prefix.*`, without the prefix."""
+    start = f"{prefix}."
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
+
+
+def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's state as tensors named `<parameter>.<key>`."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"{parameter}.{key}": tensor
+        for parameter, values in state.items()
+        for key, tensor in values.items()
+        if isinstance(tensor, Tensor)
+    }
+
+
+def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` returned; its settings stay as they are."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        parameter, key = name.split(".", 1)
+        state.setdefault(int(parameter), {})[key] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})

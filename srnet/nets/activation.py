@@ -40,9 +40,16 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def start_awake(final: nn.Conv2d | nn.Conv3d) -> None:
-    """Let the output start near 0.02: weights of the final convolution x 0.1, bias 0.02."""
-    with torch.no_grad():
-        final.weight.mul_(0.1)
-        if final.bias is not None:
-            final.bias.fill_(0.02)
+def start_awake(final: nn.Conv2d | nn.Conv3d) -> float:
+    """Set the final bias so that the output starts near 0.02; return the factor of the output.
+
+    An optimiser with steps of one size a weight, such as Adam, moves the output
+    by the sum over the final convolution's inputs: a kernel of 7^3 taps leaves
+    the range of the targets, and the gradient, in one step. The output is
+    therefore divided by the number of inputs of a value, like a mean.
+    """
+    inputs = final.weight[0].numel()
+    factor = min(0.1, 64 / inputs)
+    if final.bias is not None:
+        nn.init.constant_(final.bias, 0.02 / factor)
+    return factor

@@ -29,12 +29,12 @@ class Reconstructor(nn.Module):
         super().__init__()
         self.body = body
         self.activation = ACTIVATIONS[output]
-        start_awake(body.final)
+        self.factor = start_awake(body.final)
 
     def forward(self, views: Views) -> Tensor:
         """Return (N, 1, S, S, S) float32 network values, at least 0."""
         values: Tensor = self.body(views.image)
-        return self.activation(values.float())
+        return self.activation(self.factor * values.float())
 
 
 class PhysicsReconstructor(nn.Module):
@@ -55,12 +55,12 @@ class PhysicsReconstructor(nn.Module):
         super().__init__()
         self.body = body
         self.updates = updates
-        start_awake(body.final)
+        self.factor = start_awake(body.final)
 
     def forward(self, views: Views) -> Tensor:
         """Return (N, 1, S, S, S) float32 network values, at least 0."""
         values: Tensor = self.body(views.image)
         with torch.autocast(values.device.type, enabled=False):
-            start = softplus(values.float(), beta=_SHARPNESS) + _FLOOR
+            start = softplus(self.factor * values.float(), beta=_SHARPNESS) + _FLOOR
             volume: Tensor = self.updates(start, views)
         return volume

@@ -10,16 +10,21 @@ __all__ = ["FigureSettings"]
 class FigureSettings(Settings):
     """How the figures show reconstructions; the same for every method in a figure."""
 
+    subject: str = Field(
+        "srnet3d",
+        description="row that the figures are about: it stands beside the truth, and its errors "
+        "say which scans are usual; where it is missing, the last row given takes its place",
+    )
     scan: str | None = Field(
         None,
-        description="test scan that the figures show; unset: the one that the last method of "
-        "Table I reconstructs with median error",
+        description="test scan that the overview and Fig. 6 show; unset: the one that `subject` "
+        "reconstructs with median error",
+    )
+    separation_scan: str | None = Field(
+        None, description="scan that Fig. 5 shows; unset: the first of the cohort"
     )
     window_hu: tuple[float, float] = Field(
         (-1024.0, 1176.0),
         description="HU shown black and white; bone is stored on a background of -1024 HU",
-    )
-    surface_hu: float = Field(
-        0.0, gt=-1024, lt=1476, description="HU of the surface that 3-D views show"
     )
     dpi: int = Field(200, ge=50, le=600, description="dots per inch of the PNG files")

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from srnet.atomic import atomic_path
 from srnet.stamp import record_id
 
-__all__ = ["INK", "MUTED", "new_figure", "save_figure", "style"]
+__all__ = ["COLOURS", "INK", "MUTED", "new_figure", "save_figure", "style"]
 
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7f00", "#66ccee", "#aa3377", "#777777", "#ee7733")
+"""For lines and points; told apart by people who do not see red from green."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

@@ -1,37 +1,39 @@
 """One test case as the figures show it: truth, x-rays, reconstructions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
-import h5py
-import hdf5plugin  # noqa: F401  (registers the filters of stored data sets)
 import numpy as np
 from numpy.typing import NDArray
 
+from srnet.dataset.samples import Predictions, Samples, read_predictions, read_samples
 from srnet.errors import SrnetError
+from srnet.target import HU_OFFSET, TARGET_MAX
 from srnet.volume import Grid, Volume
-from srnet.xray import LEVELS
 
-__all__ = ["NETWORK_UNIT", "Case", "choose_scan", "hounsfield", "network_value", "read_case"]
-
-NETWORK_UNIT = 2500
-"""Stored target value that the networks see as 1."""
-
-AIR_HU = -1024.0
+__all__ = [
+    "Case",
+    "choose_scans",
+    "hounsfield",
+    "network_value",
+    "put_first",
+    "rank_scans",
+    "read_case",
+]
 
 Value = TypeVar("Value", float, NDArray[np.float32])
 
 
 def network_value(hu: float) -> float:
-    """Return the network value of `hu`; -1024 HU and less is 0, 1476 HU is 1."""
-    return (hu - AIR_HU) / NETWORK_UNIT
+    """Return the network value of `hu`; -1024 HU is 0, 1476 HU is 1."""
+    return (hu + HU_OFFSET) / TARGET_MAX
 
 
 def hounsfield(value: Value) -> Value:
     """Return the HU that network values inside bone stand for, one or an array."""
-    return value * NETWORK_UNIT + AIR_HU
+    return value * TARGET_MAX - HU_OFFSET
 
 
 @dataclass(frozen=True)
@@ -61,34 +63,62 @@ class Case:
         """Return the truth, named `truth`, and every reconstruction after it."""
         return {"truth": self.truth.array, **self.reconstructions}
 
+    def around_bone(self, level: float, margin_mm: float = 15.0) -> Self:
+        """Return the case cut to the box around the truth's bone; its x-rays stay whole.
 
-def _scans(file: h5py.File) -> list[str]:
-    return [str(scan) for scan in file["scan"].asstr()[:]]
+        A wide field of view would leave the spine a few pixels of a figure.
+        """
+        grid = self.truth.grid
+        inside = np.argwhere(self.truth.array > level)
+        if len(inside) == 0:
+            return self
+        margin = np.ceil(margin_mm / np.array(grid.spacing_mm)).astype(int)
+        low = np.maximum(inside.min(axis=0) - margin, 0)
+        high = np.minimum(inside.max(axis=0) + 1 + margin, grid.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        corner = grid.affine @ np.array([*low, 1.0])
+        array = self.truth.array[box]
+        shape = (array.shape[0], array.shape[1], array.shape[2])
+        origin = (float(corner[0]), float(corner[1]), float(corner[2]))
+        return replace(
+            self,
+            truth=Volume(array, Grid(shape, grid.spacing_mm, origin)),
+            reconstructions={row: made[box] for row, made in self.reconstructions.items()},
+        )
 
 
-def _truth(file: h5py.File, index: int) -> Volume:
-    array = file["ct"][index].astype(np.float32) / np.float32(NETWORK_UNIT)
-    down, back, left = file["spacing_mm"][index].tolist()
-    right, anterior, superior = file["origin_mm"][index].tolist()
-    grid = Grid(array.shape, (down, back, left), (right, anterior, superior))
-    return Volume(array, grid)
+def put_first(predictions: Sequence[str | Path], row: str) -> list[str | Path]:
+    """Return prediction files with that of `row` first; without it, with the last one first."""
+    rows = [read_predictions(path).row for path in predictions]
+    first = rows.index(row) if row in rows else len(rows) - 1
+    return [predictions[first], *predictions[:first], *predictions[first + 1 :]]
 
 
-def choose_scan(test_h5: str | Path, judge_h5: str | Path) -> str:
-    """Return the test scan that `judge_h5` reconstructs with median squared error.
+def choose_scans(test_h5: str | Path, judge_h5: str | Path, count: int = 1) -> list[str]:
+    """Return the test scans that `judge_h5` reconstructs with the most usual error.
 
-    Of an even number of scans it is the better of the middle two. Neither the
-    best nor the first: a figure of one case should show the usual one.
+    Neither the best nor the first: a figure of few cases should show usual
+    ones. The first is the scan of median squared error, of an even number the
+    better of the middle two; the others are next to it in rank, and repeat
+    where the test set holds fewer than `count` scans.
     """
-    with h5py.File(test_h5) as test, h5py.File(judge_h5) as judge:
-        scans = _scans(test)
-        errors = [
-            float(np.mean((_truth(test, index).array - judge["ct"][index]) ** 2))
-            for index in range(len(scans))
-        ]
-    if not scans:
+    ranked = rank_scans(test_h5, judge_h5)
+    middle = (len(ranked) - 1) // 2
+    order = sorted(range(len(ranked)), key=lambda rank: abs(rank - middle))
+    return [ranked[order[number % len(order)]] for number in range(count)]
+
+
+def rank_scans(test_h5: str | Path, judge_h5: str | Path) -> list[str]:
+    """Return the test scans from the least to the greatest squared error of `judge_h5`."""
+    samples, judge = read_samples(test_h5), read_predictions(judge_h5)
+    _check_same_scans(samples, judge)
+    if not samples.scans:
         raise SrnetError(f"{test_h5}: holds no scan to show; add scans to the cohort")
-    return scans[int(np.argsort(errors, kind="stable")[(len(errors) - 1) // 2])]
+    errors = [
+        float(np.mean((samples.network_volume(index) - judge.network_volume(index)) ** 2))
+        for index in range(len(samples))
+    ]
+    return [samples.scans[index] for index in np.argsort(errors, kind="stable")]
 
 
 def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: str) -> Case:
@@ -100,29 +130,24 @@ def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: s
         If `scan` is not in the test set, or a prediction was made for another
         test set.
     """
-    with h5py.File(test_h5) as test:
-        scans = _scans(test)
-        if scan not in scans:
-            raise SrnetError(
-                f"figures.scan: '{scan}' is not in the test set; choose one of {', '.join(scans)}"
-            )
-        index = scans.index(scan)
-        truth = _truth(test, index)
-        ap, lateral = (
-            test[view][index].astype(np.float32) / np.float32(LEVELS) for view in ("ap", "lateral")
+    samples = read_samples(test_h5)
+    if scan not in samples.scans:
+        known = ", ".join(samples.scans)
+        raise SrnetError(f"figures.scan: '{scan}' is not in the test set; choose one of {known}")
+    index = samples.scans.index(scan)
+    ap, lateral = samples.xrays(index)
+    made = {}
+    for path in prediction_h5s:
+        prediction = read_predictions(path)
+        _check_same_scans(samples, prediction)
+        made[prediction.row] = prediction.network_volume(index)
+    truth = Volume(samples.network_volume(index), samples.grid(index))
+    return Case(scan, truth, ap.grey, lateral.grey, made)
+
+
+def _check_same_scans(samples: Samples, prediction: Predictions) -> None:
+    if samples.scans != prediction.scans:
+        raise SrnetError(
+            f"{prediction.path}: holds the scans {', '.join(prediction.scans)} where the test set "
+            f"holds {', '.join(samples.scans)}; remove the file and make it again"
         )
-    made = dict(_reconstruction(path, scans, index) for path in prediction_h5s)
-    return Case(scan, truth, ap, lateral, made)
-
-
-def _reconstruction(
-    path: str | Path, scans: list[str], index: int
-) -> tuple[str, NDArray[np.float32]]:
-    """Return the row that made a prediction file, and its volume of one scan."""
-    with h5py.File(path) as file:
-        if _scans(file) != scans:
-            raise SrnetError(
-                f"{path}: holds the scans {_scans(file)} where the test set holds {scans}; "
-                "remove the file and make it again"
-            )
-        return str(file.attrs["row"]), file["ct"][index].astype(np.float32)

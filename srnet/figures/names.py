@@ -15,6 +15,12 @@ _PRINTED = {
     "x2ct": "X2CT",
     "ete": "ETE",
     "srnet3d": "3DSRNet",
+    "srnet3d_no_aspp": "without ASPP",
+    "srnet3d_no_srct": "without SRCT",
+    "srnet3d_no_srte": "without SRTE",
+    "srnet3d_no_igdl": "without IGDL3D",
+    "srnet3d_no_ffl": "without FFL3D",
+    "srnet3d_dc": "3DSRNet + ML-EM",
 }
 
 

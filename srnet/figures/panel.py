@@ -6,9 +6,11 @@ anterior on the left of a sagittal picture.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ __all__ = [
     "SAGITTAL",
     "View",
     "draw",
+    "finish_key",
     "grey_key",
     "letters",
     "scale_bar",
@@ -166,5 +169,14 @@ def grey_key(axes: Axes, image: AxesImage) -> None:
     low, high = image.get_clim()
     bar.set_ticks([low, (low + high) / 2, high])
     bar.set_ticklabels([f"{hounsfield(value):.0f}" for value in bar.get_ticks()])
-    bar.set_label("HU in bone", fontsize=7)
+    finish_key(bar, "HU in bone")
+
+
+def finish_key(bar: Colorbar, title: str) -> None:
+    """Print `title` over a slim colour bar and thin its lines."""
+    bar.ax.set_title(title, fontsize=6, pad=2)
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    sides: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
+    for tick, side in zip(bar.ax.get_xticklabels(), sides, strict=True):
+        tick.set_horizontalalignment(side)
     bar.outline.set_linewidth(0.4)

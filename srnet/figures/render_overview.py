@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from srnet.config.figures import FigureSettings
 from srnet.figures.canvas import save_figure, style
-from srnet.figures.cases import Case, choose_scan, network_value, read_case
+from srnet.figures.cases import Case, choose_scans, network_value, put_first, read_case
 from srnet.figures.names import printed_name
 from srnet.figures.panel import CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
-from srnet.figures.sheet import Sheet, new_sheet
+from srnet.figures.sheet import Sheet, new_sheet, row_height
 
 __all__ = ["render_overview"]
 
@@ -36,14 +36,14 @@ def render_overview(
     test_h5
         The test set.
     prediction_h5s
-        Reconstructions of the test set, in the order of the columns; the last
-        one chooses the scan that is shown unless `settings.scan` does.
+        Reconstructions of the test set, in the order of the columns.
     figure
         PNG file to write.
     settings
         Scan, window and resolution.
     """
-    scan = settings.scan or choose_scan(test_h5, prediction_h5s[-1])
+    judge = put_first(prediction_h5s, settings.subject)[0]
+    scan = settings.scan or choose_scans(test_h5, judge)[0]
     case = read_case(test_h5, prediction_h5s, scan)
     low, high = settings.window_hu
     with style():
@@ -62,11 +62,12 @@ def _rows(case: Case) -> list[tuple[str, View, Picture]]:
 
 def _page(case: Case, limits: tuple[float, float]) -> Figure:
     rows, volumes, grid = _rows(case), case.volumes(), case.truth.grid
-    sheet = new_sheet([view.size_mm(grid) for _, view, _ in rows], columns=len(volumes) + 1)
+    heights = [row_height(view.size_mm(grid)) for _, view, _ in rows]
+    sheet = new_sheet(heights, columns=len(volumes) + 1)
     for number, (title, view, picture) in enumerate(rows):
         sheet.row_head(number, title)
         for column, array in enumerate(volumes.values(), start=1):
-            axes = sheet.cell(number, column)
+            axes = sheet.cell(number, column, view.size_mm(grid))
             image = draw(axes, picture(array), view.pixel_mm(grid), limits)
             if column == 1:
                 letters(axes, view)
@@ -74,7 +75,7 @@ def _page(case: Case, limits: tuple[float, float]) -> Figure:
     for column, name in enumerate(["inputs", *volumes]):
         sheet.column_head(column, printed_name(name))
     _draw_inputs(sheet, case)
-    grey_key(sheet.key_cell(2, 0), image)
+    grey_key(sheet.key_cells(2, 0, count=1)[0], image)
     sheet.title(f"Test scan {case.scan}: truth and reconstructions, one window for all")
     return sheet.figure
 
@@ -82,6 +83,6 @@ def _page(case: Case, limits: tuple[float, float]) -> Figure:
 def _draw_inputs(sheet: Sheet, case: Case) -> None:
     """Draw the x-rays where they line up with the projections of the same view."""
     for row, (view, xray) in enumerate([(CORONAL, case.ap), (SAGITTAL, case.lateral)]):
-        axes = sheet.cell(row, 0)
+        axes = sheet.cell(row, 0, view.size_mm(case.truth.grid))
         draw(axes, xray, view.pixel_mm(case.truth.grid), (0.0, 1.0))
         letters(axes, view)

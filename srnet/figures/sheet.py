@@ -1,7 +1,7 @@
 """A table of pictures, laid out in inches so that nothing depends on fitting.
 
-A row holds pictures of one size; every picture is as wide as its column
-allows unless that makes the row too tall. Rows and columns have printed heads.
+Every picture is as large as its cell allows and keeps its shape. Rows and
+columns have printed heads.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from srnet.figures.canvas import new_figure
+from srnet.figures.canvas import MUTED, new_figure
 
-__all__ = ["Sheet", "new_sheet"]
+__all__ = ["COLUMN", "Margins", "Sheet", "new_sheet", "row_height"]
+
+COLUMN = 1.3
+"""Width of a column in inches."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Margins:
     top: float = 0.52
     bottom: float = 0.1
     gap: float = 0.06
+    block_gap: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,27 @@ class Sheet:
     ----------
     figure
         The page.
-    sizes
-        Height and width of the pictures of each row in inches.
+    heights
+        Height of each row in inches.
     column_width
         Width of a column in inches.
+    breaks
+        Columns before which a new block begins, after a wider gap.
     margins
         White space around and between the cells.
     """
 
     figure: Figure
-    sizes: tuple[tuple[float, float], ...]
+    heights: tuple[float, ...]
     column_width: float
+    breaks: tuple[int, ...]
     margins: Margins
 
     def _corner(self, row: int, column: int) -> tuple[float, float]:
         """Return the left and the top edge of a cell in inches from the top left."""
-        left = self.margins.left + column * (self.column_width + self.margins.gap)
-        above = sum(height + self.margins.gap for height, _ in self.sizes[:row])
+        wide = sum(column >= start for start in self.breaks) * self.margins.block_gap
+        left = self.margins.left + column * (self.column_width + self.margins.gap) + wide
+        above = sum(height + self.margins.gap for height in self.heights[:row])
         return left, self.margins.top + above
 
     def box(self, left: float, top: float, width: float, height: float) -> Axes:
@@ -62,17 +70,20 @@ class Sheet:
             (left / page_width, bottom / page_height, width / page_width, height / page_height)
         )
 
-    def cell(self, row: int, column: int) -> Axes:
-        """Return axes of exactly the picture's size, centred in a cell."""
-        height, width = self.sizes[row]
+    def cell(self, row: int, column: int, size_mm: tuple[float, float]) -> Axes:
+        """Return axes of the shape of a picture (height, width), centred in a cell."""
         left, top = self._corner(row, column)
-        return self.box(left + (self.column_width - width) / 2, top, width, height)
+        scale = min(self.column_width / size_mm[1], self.heights[row] / size_mm[0])
+        height, width = size_mm[0] * scale, size_mm[1] * scale
+        spare = self.column_width - width, self.heights[row] - height
+        return self.box(left + spare[0] / 2, top + spare[1] / 2, width, height)
 
-    def key_cell(self, row: int, column: int) -> Axes:
-        """Return slim axes for a horizontal colour bar in the middle of a cell."""
+    def key_cells(self, row: int, column: int, count: int) -> list[Axes]:
+        """Return slim axes for `count` horizontal colour bars, one below another, in a cell."""
         left, top = self._corner(row, column)
-        middle = top + self.sizes[row][0] / 2
-        return self.box(left + 0.1, middle - 0.1, self.column_width - 0.3, 0.09)
+        step = self.heights[row] / count
+        middles = [top + (number + 0.5) * step for number in range(count)]
+        return [self.box(left + 0.15, m - 0.04, self.column_width - 0.35, 0.08) for m in middles]
 
     def column_head(self, column: int, text: str) -> None:
         """Print `text` above a column."""
@@ -81,7 +92,7 @@ class Sheet:
 
     def row_head(self, row: int, text: str) -> None:
         """Print `text` upright to the left of a row."""
-        top = self._corner(row, 0)[1] + self.sizes[row][0] / 2
+        top = self._corner(row, 0)[1] + self.heights[row] / 2
         self._text(
             self.margins.left - 0.08,
             top,
@@ -91,6 +102,11 @@ class Sheet:
             rotation=90,
             multialignment="center",
         )
+
+    def block_head(self, column: int, text: str) -> None:
+        """Print `text` above the head of the column that begins a block."""
+        left, top = self._corner(0, column)
+        self._text(left, top - 0.24, text, ha="left", va="bottom", color=MUTED)
 
     def title(self, text: str) -> None:
         """Print `text` on the upper left of the page."""
@@ -102,33 +118,36 @@ class Sheet:
 
 
 def new_sheet(
-    sizes_mm: Sequence[tuple[float, float]],
+    heights: Sequence[float],
     columns: int,
-    column_width: float = 1.3,
-    tallest: float = 2.4,
+    column_width: float = COLUMN,
+    breaks: Sequence[int] = (),
     margins: Margins | None = None,
 ) -> Sheet:
-    """Return a sheet whose rows show pictures of `sizes_mm` (height, width).
+    """Return an empty sheet.
 
     Parameters
     ----------
-    sizes_mm
-        Height and width in mm of the pictures of each row.
+    heights
+        Height of each row in inches, see `row_height`.
     columns
         Number of columns.
-    column_width, tallest
-        Width of a column and greatest height of a row in inches.
+    column_width
+        Width of a column in inches.
+    breaks
+        Columns before which a new block begins.
     margins
         White space, the defaults of `Margins` if not given.
     """
     margins = margins or Margins()
-    sizes = tuple(_fit(size, column_width, tallest) for size in sizes_mm)
     width = margins.left + columns * (column_width + margins.gap) - margins.gap + margins.right
-    height = margins.top + sum(high + margins.gap for high, _ in sizes) + margins.bottom
-    return Sheet(new_figure(width, height), sizes, column_width, margins)
+    height = margins.top + sum(high + margins.gap for high in heights) + margins.bottom
+    page = new_figure(width + len(breaks) * margins.block_gap, height)
+    return Sheet(page, tuple(heights), column_width, tuple(breaks), margins)
 
 
-def _fit(size_mm: tuple[float, float], width: float, height: float) -> tuple[float, float]:
-    """Return `size_mm` scaled to fit into `width` x `height` inches."""
-    scale = min(width / size_mm[1], height / size_mm[0])
-    return size_mm[0] * scale, size_mm[1] * scale
+def row_height(
+    size_mm: tuple[float, float], column_width: float = COLUMN, tallest: float = 2.3
+) -> float:
+    """Return the height in inches that pictures of `size_mm` (height, width) need."""
+    return min(tallest, column_width * size_mm[0] / size_mm[1])

@@ -3,11 +3,17 @@ import numpy as np
 import pytest
 
 from srnet.errors import SrnetError
-from srnet.figures.cases import choose_scan, hounsfield, network_value, read_case
+from srnet.figures.cases import choose_scans, hounsfield, network_value, read_case
 
 
 def test_median_case_is_neither_best_nor_worst(fake_run):
-    assert choose_scan(fake_run.test, fake_run.predictions["srnet3d"]) == "sub-a_ct"
+    assert choose_scans(fake_run.test, fake_run.predictions["srnet3d"]) == ["sub-a_ct"]
+
+
+def test_more_cases_than_scans_repeat_them(fake_run):
+    scans = choose_scans(fake_run.test, fake_run.predictions["srnet3d"], count=4)
+    assert scans[0] == scans[3] == "sub-a_ct"
+    assert set(scans) == {"sub-a_ct", "sub-b_ct", "sub-c_ct"}
 
 
 def test_case_holds_truth_and_rows_in_the_order_given(fake_run):

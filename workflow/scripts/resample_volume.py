@@ -9,6 +9,4 @@ from srnet.volume import read_volume, write_volume
 with job(snakemake):
     bone = read_volume(snakemake.input.bone)
     settings = ResampleSettings.parse(snakemake.params.resample)
-    write_volume(
-        snakemake.output.volume, resample_volume(bone, snakemake.params.size, settings)
-    )
+    write_volume(snakemake.output.volume, resample_volume(bone, snakemake.params.size, settings))

@@ -1,0 +1,142 @@
+"""Fig. 5 of the paper: a CT before and after the separation of bone."""
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.scans import Scan
+from srnet.config.figures import FigureSettings
+from srnet.config.prepare import BoneSettings
+from srnet.errors import ScanRejected
+from srnet.figures.camera import FROM_BEHIND, fit
+from srnet.figures.canvas import new_figure, save_figure, style
+from srnet.figures.isosurface import Shot, render_surfaces
+from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, draw, letters, scale_bar
+from srnet.figures.sheet import Sheet, new_sheet, row_height
+from srnet.figures.surface import draw_surface
+from srnet.prepare.separate_bone import BoneSeparation, separate_bone
+from srnet.volume import Grid, Volume
+
+__all__ = ["render_fig5", "separation_page"]
+
+SKIN_HU = -300.0
+WINDOW_HU = (-200.0, 1000.0)
+FINEST = 160
+"""Voxels along an axis beyond which a 3-D view of a whole scan gains nothing."""
+
+VIEWS = (AXIAL, SAGITTAL, CORONAL)
+COLUMN = 1.7
+
+
+def render_fig5(
+    scan: Scan, seed: int, bone: BoneSettings, figure: str | Path, settings: FigureSettings
+) -> None:
+    """Draw a scan before and after separation, both made anew from its source.
+
+    The CT and the bone volume of a run are temporary. Making them here, and
+    not as products of their own rules, leaves the rest of the run untouched.
+
+    Parameters
+    ----------
+    scan, seed
+        Row of the scan table, and the seed of the run.
+    bone
+        Settings of the separation.
+    figure
+        PNG file to write. Of a rejected scan it holds the reason.
+    settings
+        Resolution.
+    """
+    with style():
+        save_figure(figure, _page(scan, seed, bone, settings), settings.dpi)
+
+
+def _page(scan: Scan, seed: int, bone: BoneSettings, settings: FigureSettings) -> Figure:
+    try:
+        ct = acquire(scan, seed)
+        return separation_page(scan.scan_id, ct, separate_bone(ct, bone), settings.dpi)
+    except ScanRejected as rejection:
+        page = new_figure(6.0, 1.0)
+        text = f"Fig. 5 has nothing to show: {rejection}.\nSet figures.separation_scan to another."
+        page.text(0.02, 0.5, text, va="center", wrap=True)
+        return page
+
+
+def separation_page(scan_id: str, ct: Volume, separated: BoneSeparation, dpi: int) -> Figure:
+    """Return the page: 3-D view, axial, sagittal and coronal slice, before and after.
+
+    Parameters
+    ----------
+    scan_id
+        Name in the heading.
+    ct
+        The scan in HU.
+    separated
+        Its bone.
+    dpi
+        Resolution of the 3-D views.
+    """
+    grid, bone = ct.grid, separated.volume.array
+    mask = np.asarray(bone > separated.threshold_hu)
+    sizes = [view.size_mm(grid) for view in VIEWS]
+    height = max(row_height(size, COLUMN) for size in sizes)
+    sheet = new_sheet([height, height], columns=1 + len(VIEWS), column_width=COLUMN)
+    for column, head in enumerate(["3-D view", *(view.name for view in VIEWS)]):
+        sheet.column_head(column, head)
+    for row, (head, array) in enumerate([("(a) CT", ct.array), ("(b) Bone", bone)]):
+        sheet.row_head(row, head)
+        _draw_slices(sheet, row, array.astype(np.float32), _indices(mask), grid)
+    levels = (SKIN_HU, separated.threshold_hu)
+    _draw_surfaces(sheet, (ct, separated.volume), levels, mask, dpi)
+    centres = ", ".join(f"{centre:.0f}" for centre in separated.centres_hu)
+    sheet.title(
+        f"Fig. 5: bone separation of {scan_id}; cluster centres {centres} HU, "
+        f"bone above {separated.threshold_hu:.0f} HU, {separated.bone_ml:.0f} ml"
+    )
+    return sheet.figure
+
+
+def _indices(mask: NDArray[np.bool_]) -> list[int]:
+    return [view.through_bone(mask.astype(np.float32)) for view in VIEWS]
+
+
+def _draw_slices(
+    sheet: Sheet, row: int, array: NDArray[np.float32], indices: Sequence[int], grid: Grid
+) -> None:
+    for column, (view, index) in enumerate(zip(VIEWS, indices, strict=True), start=1):
+        axes = sheet.cell(row, column, view.size_mm(grid))
+        draw(axes, view.slice(array, index), view.pixel_mm(grid), WINDOW_HU)
+        letters(axes, view)
+        if row == 0:
+            scale_bar(axes)
+
+
+def _draw_surfaces(
+    sheet: Sheet,
+    volumes: tuple[Volume, Volume],
+    levels: tuple[float, float],
+    mask: NDArray[np.bool_],
+    dpi: int,
+) -> None:
+    """Draw the skin of the scan and the surface of its bone, seen alike."""
+    size = sheet.heights[0], sheet.column_width
+    pixels = round(size[0] * dpi), round(size[1] * dpi)
+    step = max(1, ceil(max(mask.shape) / FINEST))
+    # The air around closes both surfaces at the border of the scan.
+    shapes = [np.asarray(volume.array, np.float32)[::step, ::step, ::step] for volume in volumes]
+    down, back, left = (mm * step for mm in volumes[0].grid.spacing_mm)
+    coarse = Grid(shapes[0].shape, (down, back, left), (0.0, 0.0, 0.0))
+    body = shapes[0] > SKIN_HU
+    camera = fit(body, coarse, FROM_BEHIND, aspect=size[1] / size[0])
+    for row, (array, level) in enumerate(zip(shapes, levels, strict=True)):
+        shown = {"volume": array - array.min()}
+        above = float(level - array.min())
+        [picture] = render_surfaces(shown, coarse, above, [Shot("volume", camera)], pixels)
+        axes = sheet.cell(row, 0, size)
+        draw_surface(axes, picture, camera)
+        scale_bar(axes, colour="black")

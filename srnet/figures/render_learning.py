@@ -1,0 +1,70 @@
+"""How the methods learned: training loss and validation scores against the epoch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from srnet.config.figures import FigureSettings
+from srnet.figures.canvas import COLOURS, new_figure, save_figure, style
+from srnet.figures.names import printed_name
+
+__all__ = ["learning_page", "render_learning"]
+
+PANELS = {
+    "loss": "Training loss",
+    "validation_psnr3d": "Validation PSNR3D, dB",
+    "validation_cosine": "Validation CS",
+}
+FEW = 40
+"""Epochs up to which every point of a curve is marked."""
+
+
+def render_learning(
+    history_csvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
+) -> None:
+    """Draw the learning curves of every method.
+
+    Parameters
+    ----------
+    history_csvs
+        One `history.csv` per method, in a folder named after it.
+    figure
+        PNG file to write.
+    settings
+        Resolution.
+    """
+    histories = {Path(path).parent.name: pd.read_csv(path) for path in history_csvs}
+    with style():
+        save_figure(figure, learning_page(histories), settings.dpi)
+
+
+def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
+    """Return one panel for each of `PANELS`, one line for each method.
+
+    Losses of methods with different loss terms are not comparable; their
+    courses are. A score that was not validated in an epoch leaves no point.
+    """
+    page = new_figure(7.2, 2.4)
+    page.subplots_adjust(left=0.07, right=0.86, bottom=0.19, top=0.88, wspace=0.32)
+    panels = page.subplots(1, len(PANELS))
+    for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
+        _draw_panel(axes, histories, column)
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("Epoch")
+    panels[0].set_yscale("log")
+    handles, labels = panels[0].get_legend_handles_labels()
+    page.legend(handles, labels, loc="center left", bbox_to_anchor=(0.865, 0.53))
+    return page
+
+
+def _draw_panel(axes: Axes, histories: dict[str, pd.DataFrame], column: str) -> None:
+    for number, (method, history) in enumerate(histories.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        known = history.reindex(columns=["epoch", column]).dropna().to_numpy(float)
+        marker = "." if len(known) < FEW else ""
+        name = printed_name(method)
+        axes.plot(*known.T, color=colour, marker=marker, markersize=4, label=name)
+    axes.grid(axis="y", color="#e4e4e4", linewidth=0.5)

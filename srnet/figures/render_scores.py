@@ -1,0 +1,82 @@
+"""Every test scan of every row: what a mean in a table hides."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from srnet.config.figures import FigureSettings
+from srnet.evaluate.columns import METRICS
+from srnet.evaluate.evaluate import read_scores
+from srnet.figures.canvas import COLOURS, INK, MUTED, new_figure, save_figure, style
+from srnet.figures.names import printed_name
+
+__all__ = ["render_scores", "scores_page"]
+
+SHOWN = ("PSNR", "PSNR3D", "CS", "Dice", "MAE_bone", "ASSD_mm")
+FEWEST = 8
+"""Scans from which on the shape of a distribution is drawn around them."""
+
+
+def render_scores(
+    scores_tsvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
+) -> None:
+    """Draw the per-scan scores of every row of Table I.
+
+    Parameters
+    ----------
+    scores_tsvs
+        Per-scan scores, one file per row, named after it, in the order shown.
+    figure
+        PNG file to write.
+    settings
+        Resolution.
+    """
+    scores = {Path(path).stem: read_scores(path) for path in scores_tsvs}
+    with style():
+        save_figure(figure, scores_page(scores), settings.dpi)
+
+
+def scores_page(scores: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return one panel for each of `SHOWN`: a point per scan, a bar at the mean."""
+    page = new_figure(7.2, 1.1 + 0.36 * len(scores))
+    page.subplots_adjust(left=0.15, right=0.985, bottom=0.1, top=0.93, wspace=0.16, hspace=0.42)
+    panels = page.subplots(2, len(SHOWN) // 2, sharey=True)
+    for axes, metric in zip(panels.flat, SHOWN, strict=True):
+        for place, frame in enumerate(scores.values()):
+            values = frame[metric].dropna().to_numpy(float)
+            _draw_row(axes, place, values, COLOURS[place % len(COLOURS)])
+        _label(axes, metric)
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(scores)), [printed_name(row) for row in scores])
+        axes.set_ylim(len(scores) - 0.4, -0.6)
+    return page
+
+
+def _draw_row(axes: Axes, place: int, values: NDArray[np.float64], colour: str) -> None:
+    """Draw the scans of one row of the table as a strip, with its violin and its mean."""
+    if len(values) == 0:
+        return
+    if len(values) >= FEWEST and np.ptp(values) > 0:
+        violin = axes.violinplot([values], [place], orientation="horizontal", showextrema=False)
+        for body in np.atleast_1d(np.asarray(violin["bodies"], dtype=object)):
+            body.set(facecolor=colour, alpha=0.25, linewidth=0)
+    # Spread by rank, not by chance: the same picture every time.
+    jitter = 0.16 * np.sin(np.arange(len(values)) * 2.4)
+    axes.scatter(values, place + jitter, s=6, color=colour, alpha=0.8, linewidths=0)
+    mean = values.mean()
+    axes.plot([mean, mean], [place - 0.3, place + 0.3], color=INK, linewidth=1.2)
+
+
+def _label(axes: Axes, metric: str) -> None:
+    column = METRICS[metric]
+    unit = f", {column.unit}" if column.unit else ""
+    axes.set_title(f"{metric.replace('_mm', '').replace('_', ' ')}{unit}", loc="left")
+    axes.grid(axis="x", color="#e4e4e4", linewidth=0.5)
+    axes.tick_params(axis="y", length=0)
+    arrow = "better \u2192" if column.better == "higher" else "\u2190 better"
+    axes.set_title(arrow, loc="right", fontsize=6, color=MUTED)

@@ -172,11 +172,12 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     image.set_sform(affine, code="scanner")
     image.header["descrip"] = record_id().encode()
     # A fixed time stamp keeps equal volumes equal byte for byte.
-    with atomic_path(path) as partial, partial.open("wb") as raw:
-        with gzip.GzipFile(
-            filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0
-        ) as packed:
-            packed.write(image.to_bytes())
+    with (
+        atomic_path(path) as partial,
+        partial.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed,
+    ):
+        packed.write(image.to_bytes())
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ SMALLEST_BODY = 0.005
 SMALLEST_BODY_ML = 50.0
 MODE_RANGE_HU = (-150, 130)
 _MODE_SIGMA_HU = 8.0
+_SHIFTED_TISSUE = 0.1
 
 
 def check_geometry(image: Image, name: str) -> Image:
@@ -125,7 +126,7 @@ def _check_histogram(hu: NDArray[np.int16], voxel_ml: float, name: str) -> None:
     if thin < SMALLEST_AIR_OR_FAT:
         raise ScanRejected(
             f"{name}: only {thin:.1%} of the voxels are air or fat (below -20 HU; a CT has at "
-            f"least {SMALLEST_AIR_OR_FAT:.0%}); {_guess(mode)}"
+            f"least {SMALLEST_AIR_OR_FAT:.0%}); {_guess(counts, levels)}"
         )
     if body / hu.size < SMALLEST_BODY or body * voxel_ml < SMALLEST_BODY_ML:
         raise ScanRejected(
@@ -150,7 +151,9 @@ def _mode(counts: NDArray[np.intp], levels: NDArray[np.intp]) -> int:
     return int(levels[tissue][np.argmax(smooth)])
 
 
-def _guess(mode: int) -> str:
-    if 850 <= mode <= 1250:
+def _guess(counts: NDArray[np.intp], levels: NDArray[np.intp]) -> str:
+    """Say what an image without negative values probably is."""
+    shifted = counts[(levels > 850) & (levels < 1250)].sum() / counts.sum()
+    if shifted > _SHIFTED_TISSUE:
         return "the values look like HU + 1024, so apply the rescale intercept of the series"
     return "it looks like an MR or another modality, so give a CT in Hounsfield units"

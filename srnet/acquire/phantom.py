@@ -24,7 +24,7 @@ __all__ = ["Phantom", "list_source", "make_phantom", "read"]
 
 _SCANS_A_PATIENT = 8
 _CORTEX_MM = {26: 1.0, 30: 1.1, 31: 0.9, 32: 1.2, 33: 1.4, 34: 2.2}
-_CERVICAL_CORTEX_MM, _TRUNK_CORTEX_MM = 0.8, 0.95
+_CERVICAL_CORTEX_MM, _TRUNK_CORTEX_MM, _ARCH_CORTEX_MM = 0.9, 1.05, 1.9
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def _add_bone(
     """Lay a compact shell with cancellous bone inside over the soft tissue, in place."""
     near = bones.distance < step_mm / 2
     depth, label = -bones.distance[near], bones.label[near]
+    cortex = np.where(bones.arch[near], np.float32(_ARCH_CORTEX_MM), _cortex_mm()[label])
     whole = np.clip(0.5 + depth / step_mm, 0, 1)
-    inside = np.clip(0.5 + (depth - _cortex_mm()[label]) / step_mm, 0, 1)
+    inside = np.clip(0.5 + (depth - cortex) / step_mm, 0, 1)
     # Trabeculae make the interior uneven; the skull's diploe is denser than a vertebra's.
     grain = rng.standard_normal(depth.shape, dtype=np.float32)
     interior = (

@@ -76,7 +76,7 @@ def draw_scanner(rng: np.random.Generator, spacing_mm: float) -> Scanner:
         thick_axis=int(rng.choice([2, 2, 2, 0])),
         thickness=thickness,
         width_mm=float(rng.uniform(190, 250)),
-        behind_mm=float(rng.uniform(82, 100)),
+        behind_mm=float(rng.uniform(84, 125)),
         before_mm=float(rng.uniform(85, 125)),
         jitter_mm=(float(shift[0]), float(shift[1]), float(shift[2])),
         noise_hu=float(rng.uniform(6, 22)),

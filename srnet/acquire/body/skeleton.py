@@ -33,10 +33,13 @@ class Bones:
         float32 signed distance to the nearest bone in mm, 1000 far from any.
     label
         uint8 label of that bone, valid where `distance` is below a few mm.
+    arch
+        bool, true behind the bodies of vertebrae, where compact bone is thick.
     """
 
     distance: Field
     label: NDArray[np.uint8]
+    arch: NDArray[np.bool_]
 
     def add(
         self,
@@ -59,7 +62,9 @@ class Bones:
 def draw_bones(lattice: Lattice, person: Person, column: Column) -> Bones:
     """Draw every bone that reaches into the lattice."""
     bones = Bones(
-        np.full(lattice.shape, _FAR, dtype=np.float32), np.zeros(lattice.shape, dtype=np.uint8)
+        np.full(lattice.shape, _FAR, dtype=np.float32),
+        np.zeros(lattice.shape, dtype=np.uint8),
+        np.zeros(lattice.shape, dtype=bool),
     )
     for vertebra in column.vertebrae:
         _draw_vertebra(bones, lattice, person, vertebra)
@@ -78,6 +83,11 @@ def _draw_vertebra(bones: Bones, lattice: Lattice, person: Person, vertebra: Ver
         return solid(vertebra, points, loss)
 
     bones.add(lattice, vertebra.frame, REACH, shape, vertebra.label)
+    back = REACH[1][0], -vertebra.measures.depth / 2 - 2, REACH[1][2]
+    box = lattice.around(vertebra.frame, REACH[0], back)
+    if box is not None:
+        behind = lattice.points(box, vertebra.frame)[1] < back[1]
+        bones.arch[box] |= behind & (bones.label[box] == vertebra.label)
 
 
 def _draw_path(

@@ -1,0 +1,144 @@
+"""Foreign files: any orientation and format gives the same canonical volume."""
+
+import gzip
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK
+from nibabel import orientations
+
+from srnet.errors import ScanRejected
+from srnet.volume import AIR_HU, Image, canonical, import_image, read_volume, write_volume
+
+
+def turned(image, axes):
+    """The same patient with file axes in another order or direction."""
+    turn = orientations.ornt_transform(
+        orientations.axcodes2ornt("RAS"), orientations.axcodes2ornt(axes)
+    )
+    array = orientations.apply_orientation(image.array, turn)
+    affine = image.affine @ orientations.inv_ornt_aff(turn, image.array.shape)
+    spacing = tuple(np.linalg.norm(affine[:3, :3], axis=0))
+    return Image(np.ascontiguousarray(array), affine, spacing)
+
+
+def save_itk(path, image):
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    itk = SimpleITK.GetImageFromArray(image.array.T)
+    itk.SetSpacing(image.spacing_mm)
+    itk.SetOrigin(lps[:3, 3].tolist())
+    itk.SetDirection((lps[:3, :3] / np.array(image.spacing_mm)).ravel().tolist())
+    SimpleITK.WriteImage(itk, str(path))
+    return path
+
+
+def save_nifti(path, image):
+    nibabel.save(nibabel.Nifti1Image(image.array, image.affine), path)
+    return path
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "PIR", "RAI", "LAS", "SPL", "ASR"])
+def test_every_orientation_gives_one_volume(tiny_ct, axes):
+    reference, other = canonical(tiny_ct), canonical(turned(tiny_ct, axes))
+    assert np.array_equal(reference.array, other.array)
+    np.testing.assert_allclose(reference.grid.affine, other.grid.affine, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.mhd"])
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "PIR", "RAI"])
+def test_every_format_gives_one_volume(tiny_ct, tmp_path, name, axes):
+    save = save_nifti if ".nii" in name else save_itk
+    read = canonical(import_image(save(tmp_path / name, turned(tiny_ct, axes))))
+    reference = canonical(tiny_ct)
+    assert np.array_equal(reference.array, read.array)
+    np.testing.assert_allclose(reference.grid.affine, read.grid.affine, atol=1e-4)
+
+
+def test_a_named_voxel_lands_where_the_affine_says(tiny_ct):
+    volume = canonical(tiny_ct)
+    world = tiny_ct.affine @ (2, 3, 4, 1)
+    index = np.linalg.inv(volume.grid.affine) @ world
+    down, back, left = np.rint(index[:3]).astype(int)
+    assert volume.array[down, back, left] == 333
+    # Superior, anterior and right come first.
+    assert (down, back, left) == (36 - 1 - 4, 44 - 1 - 3, 40 - 1 - 2)
+
+
+def test_a_canonical_file_survives_a_round_trip(tiny_ct, tmp_path):
+    volume = canonical(tiny_ct)
+    write_volume(tmp_path / "ct.nii.gz", volume)
+    again = read_volume(tmp_path / "ct.nii.gz")
+    foreign = canonical(import_image(tmp_path / "ct.nii.gz"))
+    for copy in (again, foreign):
+        assert np.array_equal(copy.array, volume.array)
+        np.testing.assert_allclose(copy.grid.affine, volume.grid.affine, atol=1e-4)
+
+
+def test_slope_and_intercept_are_applied(tmp_path, tiny_ct):
+    image = nibabel.Nifti1Image((tiny_ct.array + 1024).astype(np.uint16), tiny_ct.affine)
+    image.header.set_slope_inter(1, -1024)
+    path = tmp_path / "scaled.nii"
+    # nibabel recomputes the scaling on saving, so that the header is written by hand.
+    with path.open("wb") as handle:
+        image.header.write_to(handle)
+        handle.write(b"\0" * (352 - handle.tell()))
+        handle.write(image.get_fdata().astype(np.uint16).tobytes(order="F"))
+    raw = bytearray(path.read_bytes())
+    raw[108:112] = np.float32(352).tobytes()
+    raw[112:120] = np.array([1, -1024], np.float32).tobytes()
+    path.write_bytes(raw)
+    assert np.array_equal(import_image(path).array, tiny_ct.array)
+
+
+def test_an_oblique_volume_is_resampled_to_the_axes():
+    """A sphere stays where it is in the world when the scan box is turned by 12 degrees."""
+    angle = np.deg2rad(12)
+    turn = np.array(
+        [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]]
+    )
+    affine = np.eye(4)
+    affine[:3, :3] = turn * 2.0
+    affine[:3, 3] = 5, -20, 31
+    index = np.stack(np.meshgrid(*[np.arange(50)] * 3, indexing="ij"))
+    centre = affine[:3, :3] @ (25, 27, 22) + affine[:3, 3]
+    world = np.einsum("ij,j...->i...", affine[:3, :3], index) + affine[:3, 3][:, None, None, None]
+    inside = np.linalg.norm(world - centre[:, None, None, None], axis=0) < 20
+    volume = canonical(Image(np.where(inside, 500, -1000).astype(np.int16), affine, (2, 2, 2)))
+    np.testing.assert_allclose(volume.grid.spacing_mm, (2, 2, 2))
+    found = np.argwhere(volume.array > -250)
+    placed = volume.grid.affine[:3, :3] @ found.mean(axis=0) + volume.grid.affine[:3, 3]
+    np.testing.assert_allclose(placed, centre, atol=0.2)
+    assert len(found) * 8 == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.02)
+    assert volume.array[0, 0, 0] == AIR_HU
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"is empty \(0 bytes\); copy or download it again"),
+        (b"these are my notes", r"cannot be read as an image .* or take it out of the folder"),
+    ],
+)
+@pytest.mark.parametrize("name", ["notes.nii.gz", "notes.nii", "notes.nrrd", "notes.mha"])
+def test_a_file_that_is_no_image_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ScanRejected, match=f"{name}: {message}"):
+        import_image(path)
+
+
+def test_a_cut_file_is_refused(tmp_path, tiny_ct):
+    whole = save_nifti(tmp_path / "whole.nii.gz", tiny_ct)
+    cut = tmp_path / "cut.nii.gz"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(ScanRejected, match=r"cut\.nii\.gz: cannot be read .*ends too early"):
+        import_image(cut)
+
+
+def test_a_file_cut_before_compression_is_refused(tmp_path, tiny_ct):
+    whole = save_nifti(tmp_path / "whole.nii", tiny_ct)
+    cut = tmp_path / "short.nii.gz"
+    cut.write_bytes(gzip.compress(whole.read_bytes()[:60000]))
+    with pytest.raises(ScanRejected, match=r"short\.nii\.gz: cannot be read as an image"):
+        import_image(cut)

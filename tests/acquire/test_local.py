@@ -1,0 +1,98 @@
+"""Folders of the user's own: what becomes a scan, and what it is called."""
+
+import pytest
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.local import list_source
+from srnet.config.cohort import FolderSource
+from srnet.errors import ScanRejected, SrnetError
+from srnet.volume import canonical
+
+
+def settings(folder, **changes):
+    return FolderSource(path=str(folder), **changes)
+
+
+def touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_images_become_scans_and_other_files_do_not(tmp_path):
+    touch(tmp_path, "b.nii.gz", "a.nrrd", "c/d.mha", "c/e.MHD", "f.nii")
+    touch(tmp_path, "README.txt", "table.csv", ".hidden.nii", ".cache/x.nii", "c/e.raw")
+    scans = list_source(settings(tmp_path))
+    assert [scan.scan_id for scan in scans] == ["a", "b", "c_d", "c_e", "f"]
+    assert scans[1].files == (str(tmp_path / "b.nii.gz"),)
+
+
+def test_names_that_collide_stay_apart_and_stable(tmp_path):
+    touch(tmp_path, "x.nii", "x.nii.gz", "y.nii")
+    names = [scan.scan_id for scan in list_source(settings(tmp_path))]
+    assert len(set(names)) == 3
+    assert names[-1] == "y"
+    touch(tmp_path, "z.nii")
+    assert [scan.scan_id for scan in list_source(settings(tmp_path))][:3] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("openkbp-002", "openkbp-002"),
+        ("patient7_ct", "patient7"),
+        ("patient7_ct2", "patient7"),
+        ("patient7-scan-3", "patient7"),
+        ("patient7_series_1_ct", "patient7"),
+        ("sub-verse004_split-verse012_ct", "sub-verse004"),
+        ("sub-gl003_dir-ax_ct", "sub-gl003"),
+    ],
+)
+def test_patients_by_the_default_pattern(tmp_path, name, patient):
+    touch(tmp_path, f"{name}.nii.gz")
+    assert list_source(settings(tmp_path))[0].patient_id == patient
+
+
+def test_patients_by_a_pattern_of_the_user(tmp_path):
+    touch(tmp_path, "site1/p001/2004.nii", "site1/p001/2009.nii", "site1/p002/2004.nii")
+    scans = list_source(settings(tmp_path, patient_pattern=r"(p\d+)_"))
+    assert [scan.patient_id for scan in scans] == ["p001", "p001", "p002"]
+
+
+def test_a_pattern_that_finds_no_patient_says_so(tmp_path):
+    touch(tmp_path, "abc.nii")
+    with pytest.raises(SrnetError, match=r"scan 'abc'.*patient_pattern.*finds no patient"):
+        list_source(settings(tmp_path, patient_pattern=r"(p\d+)"))
+
+
+@pytest.mark.parametrize(("pattern", "reason"), [("(", "no regular expression"), ("x", "a group")])
+def test_a_broken_pattern_is_refused_in_the_settings(pattern, reason):
+    with pytest.raises(SrnetError, match=reason):
+        FolderSource.parse({"path": ".", "patient_pattern": pattern})
+
+
+def test_include_and_limit_choose(tmp_path):
+    touch(tmp_path, *(f"kbp-{n}.nii.gz" for n in range(9)), "hip.nii.gz")
+    scans = list_source(settings(tmp_path, include="kbp-*.nii.gz", limit=4))
+    assert [scan.scan_id for scan in scans] == ["kbp-0", "kbp-1", "kbp-2", "kbp-3"]
+
+
+def test_a_missing_folder_teaches(tmp_path):
+    with pytest.raises(SrnetError, match=r"nowhere: is no folder; correct 'path'"):
+        list_source(settings(tmp_path / "nowhere"))
+
+
+def test_an_empty_folder_teaches(tmp_path):
+    touch(tmp_path, "README.txt")
+    with pytest.raises(SrnetError, match=r"holds no scan that matches '\*'; put \*\.nii, "):
+        list_source(settings(tmp_path))
+
+
+def test_good_and_bad_files_side_by_side(tmp_path, tiny_ct, write_nifti):
+    write_nifti(tmp_path / "good.nii.gz", tiny_ct.array, tiny_ct.affine)
+    (tmp_path / "notes.nii.gz").write_text("call Dr. Smith")
+    good, notes = list_source(settings(tmp_path))
+    assert acquire(good, seed=1).grid == canonical(tiny_ct).grid
+    with pytest.raises(ScanRejected, match=r"notes\.nii\.gz: cannot be read as an image"):
+        acquire(notes, seed=1)

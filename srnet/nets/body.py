@@ -16,14 +16,15 @@ class Body(nn.Module):
     Subclasses implement `forward`, from (N, 2, S, S) images in [0, 1] to
     (N, 1, S, S, S) values before the activation, axes craniocaudal,
     anteroposterior, left-right.
-
-    Attributes
-    ----------
-    final
-        The convolution that makes the returned values; it has a bias.
     """
 
-    final: nn.Conv2d | nn.Conv3d
+    @property
+    def final(self) -> nn.Conv2d | nn.Conv3d:
+        """Return the convolution that makes the returned values; it has a bias.
+
+        A property, since a module held under two names would be saved twice.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not name its last convolution")
 
     def published(self, image: Tensor) -> object:
         """Run all layers of the published network, also those whose output nothing uses.

@@ -78,7 +78,11 @@ class X2ctSingleView(Body):
         super().__init__()
         self.frontal = ViewNet(size, width)
         self.refinement = Refinement()
-        self.final = self.frontal.decoder.head
+
+    @property
+    def final(self) -> nn.Conv3d:
+        """Return the head of the view's decoder."""
+        return self.frontal.decoder.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""
@@ -105,10 +109,14 @@ class X2ctMultiView(Body):
         self.lateral = ViewNet(size, width)
         self.fusion = Decoder(map_sizes(size)[::-1], width, repeats=1)
         self.refinement = Refinement() if refinement is None else refinement
-        self.final = self.fusion.head
         for view in self._views:
             view.decoder.levels[-1].refine.requires_grad_(False)
             view.decoder.head.requires_grad_(False)
+
+    @property
+    def final(self) -> nn.Conv3d:
+        """Return the head of the fused decoder."""
+        return self.fusion.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

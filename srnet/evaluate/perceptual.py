@@ -8,7 +8,7 @@ above all, gives numbers of the same look that are no LPIPS.
 import hashlib
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -169,5 +169,6 @@ def _import_lpips() -> Any:
     return lpips
 
 
-_DECLARED = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+_LIBRARY: Callable[..., Any] = torch.library.Library
+_DECLARED = _LIBRARY("torchvision", "FRAGMENT")
 """Kept alive: operators vanish with the library object that declared them."""

@@ -53,7 +53,7 @@ def make(tmp_path: Path):
     return write
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path):
     return pd.read_csv(path, comment="#")
 
 
@@ -79,13 +79,14 @@ def test_the_papers_values_stand_beside_ours(make):
     table = read(make(METHODS)).set_index("Method")
     assert table.loc["X2CT", "PSNR_printed"] == 43.699
     assert table.loc["3DSRNet", "LPIPS_printed"] == 0.0768
-    assert table.loc["X2CT", "FLOPs"] == table.loc["X2CT", "FLOPs_printed"] == 623.345
+    assert table.loc["X2CT", "FLOPs"] == 623.345
+    assert table.loc["X2CT", "FLOPs_printed"] == 623.345
     assert table.loc["All zero", [f"{c.name}_printed" for c in PAPER]].isna().all()
 
 
 def test_floors_have_no_operations(make):
     table = read(make(METHODS)).set_index("Method")
-    assert np.isnan(table.loc["All zero", "FLOPs"])
+    assert table["FLOPs"].isna()["All zero"]
 
 
 def test_the_footer_counts_and_explains(make):
@@ -135,7 +136,7 @@ def test_loss_ablations_have_their_own_printed_row(make):
 def test_a_variant_that_the_paper_lacks_has_no_printed_values(make):
     methods = {"physics": {"net": NET | {"physics": "mlem"}, "loss": LOSS}}
     table = read(make(methods)).set_index("Method")
-    assert np.isnan(table.loc["physics", "PSNR_printed"])
+    assert table["PSNR_printed"].isna()["physics"]
 
 
 def test_rows_scored_on_different_scans_are_refused(make):

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,13 +76,11 @@ def test_random_features_are_refused(tmp_path):
     shapes = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3)}
     generator = np.random.default_rng(0)
     path = tmp_path / "random.npz"
-    np.savez(
-        path,
-        **{
-            f"features.{layer}.weight": generator.random((*shape, shape[-1]), dtype=np.float32)
-            for layer, shape in shapes.items()
-        },
-    )
+    arrays: dict[str, Any] = {
+        f"features.{layer}.weight": generator.random((*shape, shape[-1]), dtype=np.float32)
+        for layer, shape in shapes.items()
+    }
+    np.savez(path, **arrays)
     with pytest.raises(SrnetError, match="not torchvision's AlexNet"):
         Perceptual(path)
 

@@ -5,7 +5,7 @@ from scipy import ndimage
 from srnet.evaluate.surface import dice, surface_distances
 
 
-def ball(radius: float, size: int = 40) -> np.ndarray:
+def ball(radius, size=40):
     centred = np.indices((size,) * 3) - (size - 1) / 2
     return (centred**2).sum(axis=0) <= radius**2
 

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from srnet.cli import main
+from srnet.errors import SrnetError
+from srnet.evaluate.columns import METRICS
+from srnet.evaluate.metrics import paper_scores, strict_scores
+from srnet.evaluate.score_files import score_files
+from srnet.volume import Grid, Volume, write_volume
+
+SPACING_MM = (4.0, 3.0, 2.5)
+
+
+@pytest.fixture
+def arrays(pair, tmp_path) -> tuple[Path, Path]:
+    for name, volume in zip(("truth", "made"), pair, strict=True):
+        np.save(tmp_path / f"{name}.npy", volume)
+    return tmp_path / "truth.npy", tmp_path / "made.npy"
+
+
+@pytest.fixture
+def images(pair, tmp_path) -> tuple[Path, Path]:
+    grid = Grid(pair[0].shape, SPACING_MM, (10.0, 20.0, 30.0))
+    for name, volume in zip(("truth", "made"), pair, strict=True):
+        write_volume(tmp_path / f"{name}.nii.gz", Volume(volume * np.float32(2500), grid))
+    return tmp_path / "truth.nii.gz", tmp_path / "made.nii.gz"
+
+
+def test_arrays_score_as_their_values_do(arrays, pair):
+    assert score_files(*arrays) == paper_scores(*pair) | strict_scores(*pair)
+
+
+def test_images_bring_their_spacing(images, pair):
+    scores = score_files(images[0], images[1], convention="strict")
+    assert scores == pytest.approx(strict_scores(pair[0], pair[1], SPACING_MM), rel=1e-5)
+
+
+def test_the_orientation_of_a_file_changes_no_score(images, tmp_path):
+    image = nibabel.Nifti1Image.from_filename(images[1])
+    turned = image.as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
+    nibabel.save(turned, tmp_path / "turned.nii")
+    assert score_files(images[0], tmp_path / "turned.nii") == score_files(*images)
+
+
+def test_the_command_prints_json_with_the_columns_as_keys(arrays, pair, capsys):
+    assert main(["metrics", *map(str, arrays), "--convention", "paper", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["PSNR", "SSIM", "CS", "MAE", "MSE"]
+    assert printed == pytest.approx(paper_scores(*pair))
+
+
+def test_undefined_scores_are_null_in_json_and_explained_in_text(tmp_path, capsys):
+    np.save(tmp_path / "empty.npy", np.zeros((16, 16, 16)))
+    arguments = ["metrics", str(tmp_path / "empty.npy"), str(tmp_path / "empty.npy")]
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["MAE_bone"] is None
+    assert main(arguments) == 0
+    assert f"undefined: {METRICS['MAE_bone'].undefined}" in capsys.readouterr().out
+
+
+def test_lpips_comes_with_its_weights_only(arrays, srnet_data, capsys):
+    weights = str(srnet_data / "lpips" / "alexnet_features.npz")
+    assert main(["metrics", *map(str, arrays), "--json", "--lpips-weights", weights]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["LPIPS"] < 1
+
+
+def test_a_mistake_is_one_line_and_status_2(arrays, tmp_path, capsys):
+    assert main(["metrics", str(arrays[0]), str(tmp_path / "nowhere.npy")]) == 2
+    assert "there is no file" in capsys.readouterr().err
+
+
+def test_hounsfield_units_are_refused_as_truth(tmp_path, pair):
+    grid = Grid(pair[0].shape, SPACING_MM, (0.0, 0.0, 0.0))
+    write_volume(tmp_path / "hu.nii.gz", Volume(np.full(pair[0].shape, -1000, np.int16), grid))
+    with pytest.raises(SrnetError, match=r"run from -0.4 to -0.4 instead of 0 to 1"):
+        score_files(tmp_path / "hu.nii.gz", tmp_path / "hu.nii.gz")
+
+
+def test_an_array_against_an_image_is_refused(arrays, images):
+    with pytest.raises(SrnetError, match="has no orientation"):
+        score_files(arrays[0], images[1])
+
+
+def test_images_of_other_voxels_are_refused(images, pair, tmp_path):
+    grid = Grid(pair[0].shape, (4.0, 3.0, 3.0), (0.0, 0.0, 0.0))
+    write_volume(tmp_path / "other.nii.gz", Volume(pair[1], grid))
+    with pytest.raises(SrnetError, match="resample one onto the other's grid"):
+        score_files(images[0], tmp_path / "other.nii.gz")
+
+
+def test_a_pickled_array_is_not_loaded(tmp_path, arrays):
+    np.save(tmp_path / "objects.npy", np.array([[[object()]]]), allow_pickle=True)
+    with pytest.raises(SrnetError, match="cannot be read as an array"):
+        score_files(arrays[0], tmp_path / "objects.npy")

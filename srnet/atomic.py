@@ -2,11 +2,12 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "write_text"]
 
 
 @contextmanager
@@ -27,6 +28,24 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside `target` that takes its name only on success.
+
+    `target` must not exist, or be an empty folder. On an exception nothing is
+    left behind.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
+    partial.mkdir()
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -43,8 +43,13 @@ class Film(Pixels):
         """Return rows and columns."""
         return self.grey.shape[0], self.grey.shape[1]
 
+    def mirrored(self) -> "Film":
+        """Return the film with its columns taken to run the other way."""
+        rows, columns = self.flip
+        return replace(self, flip=(rows, not columns))
 
-def read_film(path: str | Path, view: View, spacing_mm: float | None = None) -> Film:
+
+def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | None = None) -> Film:
     """Read the film of one view.
 
     Parameters
@@ -54,7 +59,7 @@ def read_film(path: str | Path, view: View, spacing_mm: float | None = None) -> 
     view
         The view it is given as; decides how its columns must run.
     spacing_mm
-        Pixel spacing in the plane of the spine; overrides what the file says.
+        Spacing of rows and of columns in the plane of the spine; overrides what the file says.
 
     Raises
     ------
@@ -70,13 +75,16 @@ def read_film(path: str | Path, view: View, spacing_mm: float | None = None) -> 
     _refuse_empty(path, pixels.grey)
     fields: dict[str, Any] = dict(vars(pixels))
     if spacing_mm is not None:
-        fields["spacing_mm"] = (spacing_mm, spacing_mm)
+        fields["spacing_mm"] = spacing_mm
     return Film(**fields, view=view, sha256=file_digest(path), file_format=file_format)
 
 
 def invert_film(film: Film) -> Film:
-    """Return the film with black and white exchanged."""
-    return replace(film, grey=np.float32(1) - film.grey, inverted=not film.inverted)
+    """Return the film with black and white exchanged.
+
+    White is the film's own: 12 bits stored in 16 reach only a sixteenth of the range.
+    """
+    return replace(film, grey=film.grey.max() - film.grey, inverted=not film.inverted)
 
 
 def _choose_reader(path: Path) -> tuple[str, Callable[[Path, View], Pixels]]:

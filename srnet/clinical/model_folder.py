@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from srnet.atomic import write_text
 from srnet.clinical.statistics import XrayStatistics
 from srnet.config.base import Settings
 from srnet.errors import SrnetError
@@ -101,7 +102,7 @@ def write_manifest(folder: Path) -> None:
         for path in sorted(folder.iterdir())
     }
     text = json.dumps({"format": FORMAT, "files": files}, indent=2, sort_keys=True)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, text + "\n")
 
 
 def verify_folder(folder: Path) -> None:

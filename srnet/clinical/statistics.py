@@ -36,7 +36,10 @@ class XrayStatistics(Settings):
 
     samples: int = Field(ge=1, description="x-ray pairs of the training set")
     size: int = Field(ge=1, description="pixels along an edge")
-    spacing_low_mm: tuple[float, float, float] = Field(description="5th percentile by axis")
+    spacing_low_mm: tuple[float, float, float] = Field(
+        description="voxel size, 5th percentile by axis"
+    )
+    spacing_median_mm: tuple[float, float, float] = Field(description="median by axis")
     spacing_high_mm: tuple[float, float, float] = Field(description="95th percentile by axis")
     ap: ViewStatistics
     lateral: ViewStatistics

@@ -1,0 +1,144 @@
+"""The files of a reconstruction: all of them, or none.
+
+Nothing in them names the patient: no file name, no DICOM value, and films
+only blurred outside the marked boxes.
+"""
+
+import html
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srnet.atomic import atomic_folder, write_text
+from srnet.clinical.box import Box
+from srnet.clinical.film import Film
+from srnet.clinical.folder import refuse_existing
+from srnet.clinical.mesh import write_ply, write_stl
+from srnet.clinical.prepare_film import METHOD
+from srnet.clinical.reconstruct_films import Reconstruction
+from srnet.clinical.sheet import draw_sheet
+from srnet.config.clinical import ClinicalSettings
+from srnet.figures.canvas import save_figure, style
+from srnet.figures.cases import hounsfield
+from srnet.figures.viewer import viewer_html
+from srnet.prepare.geometry import View
+from srnet.stamp import record_id
+from srnet.volume import Volume, write_volume
+
+__all__ = ["sidecar", "write_reconstruction"]
+
+PURPOSE = "Research use only. A reconstruction from two views is not a measurement."
+SOFTWARE = ("srnet", "torch", "numpy", "scikit-image", "pydicom")
+
+
+def write_reconstruction(
+    out: str | Path, result: Reconstruction, settings: ClinicalSettings
+) -> None:
+    """Write all files of a reconstruction into the folder `out`.
+
+    They are written beside it and take its name at the end, so that an error
+    leaves nothing behind.
+    """
+    refuse_existing(out)
+    with atomic_folder(out) as partial:
+        _write_files(partial, result, settings)
+
+
+def _write_files(folder: Path, result: Reconstruction, settings: ClinicalSettings) -> None:
+    hu = np.asarray(hounsfield(result.volume.array), np.float32)
+    write_volume(folder / "spine.nii.gz", Volume(hu, result.volume.grid))
+    write_stl(folder / "spine_mm.stl", result.mesh)
+    write_ply(folder / "spine_mm.ply", result.mesh)
+    with style():
+        save_figure(folder / "sheet.png", draw_sheet(result, settings), dpi=150)
+    page = viewer_html(
+        [("Reconstruction", result.volume)], "Spine from two x-ray films", _foreword(result)
+    )
+    write_text(folder / "view.html", page)
+    text = json.dumps(sidecar(result), indent=2, sort_keys=True)
+    write_text(folder / "spine.json", text + "\n")
+
+
+def sidecar(result: Reconstruction) -> dict[str, Any]:
+    """Return what was done, in plain JSON types and without any identifier."""
+    grid = result.scale.grid
+    return {
+        "purpose": PURPOSE,
+        "model": {
+            "method": result.model.method,
+            "size": result.model.size,
+            "manifest_sha256": result.model.sha256,
+        },
+        "films": {
+            film.view.value: _about_film(film, box, result) for film, box in result.pair.films
+        },
+        "volume": {
+            "file": "spine.nii.gz",
+            "axes": "RAS+",
+            "unit": "mm",
+            "values": "HU in bone, -1024 elsewhere",
+            "shape_right_anterior_superior": list(reversed(grid.shape)),
+            "spacing_right_anterior_superior_mm": list(reversed(grid.spacing_mm)),
+            "spacing_known": result.scale.spacing_known,
+        },
+        "mesh": {
+            "files": ["spine_mm.stl", "spine_mm.ply"],
+            "axes": "LPS",
+            "unit": "mm",
+            "triangles": len(result.mesh.triangles),
+            "bounds": np.round(result.mesh.bounds_mm, 3).tolist(),
+        },
+        "line_integrals": {
+            "known": result.scale.full_scale_known,
+            "full_scale_hu_mm": {
+                view.value: float(np.float32(scale))
+                for view, scale in result.scale.full_scale_hu_mm.items()
+            },
+        },
+        "consistency": {
+            "meaning": "own DRRs against the network's input; correlation 1 and difference 0 "
+            "are perfect",
+            **{view.value: result.consistency[view].plain() for view in View},
+            "test_set": result.model.reference.plain(),
+        },
+        "findings": [finding.plain() for finding in result.findings],
+        "software": {name: metadata.version(name) for name in SOFTWARE}
+        | {"python": platform.python_version()},
+        "record": record_id(),
+    }
+
+
+def _about_film(film: Film, box: Box, result: Reconstruction) -> dict[str, Any]:
+    cleaned = result.prepared[film.view].cleaned
+    return {
+        "sha256": film.sha256,
+        "format": film.file_format,
+        "pixels": [film.shape[1], film.shape[0]],
+        "box": [box.x0, box.y0, box.x1, box.y1],
+        "box_given": box.given,
+        "spacing_mm": list(film.spacing_mm) if film.spacing_mm else None,
+        "inverted": film.inverted,
+        "rows_columns_reversed": list(film.flip),
+        "claimed_view": film.claimed_view,
+        "cleaning": METHOD if cleaned else None,
+    }
+
+
+def _foreword(result: Reconstruction) -> str:
+    """Return the sentences above the viewer, as HTML."""
+    items = "".join(
+        f"<li>{html.escape(finding.sentence)}</li>"
+        for finding in result.findings
+        if finding.severity != "note"
+    )
+    agreement = ", ".join(
+        f"{view.value} {result.consistency[view].correlation:.2f}" for view in View
+    )
+    return (
+        f"<p><strong>{PURPOSE}</strong></p>"
+        f"<p>Correlation of its own DRRs with the films: {agreement}.</p><ul>{items}</ul>"
+    )

@@ -1,0 +1,82 @@
+"""How large a voxel is, and what line integral white stands for, on films that may not say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from srnet.clinical.checks import Pair
+from srnet.clinical.model_folder import ModelFolder
+from srnet.prepare.geometry import View
+from srnet.volume import Axis, Grid
+
+__all__ = ["Scale", "settle_scale"]
+
+UNKNOWN_VOXEL_MM = 1.0
+"""Craniocaudal voxel size where no spacing is known: plainly no true size."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size and brightness of a reconstruction.
+
+    Attributes
+    ----------
+    grid
+        Grid of the volume; its centre is the origin of the world.
+    spacing_known
+        False where only the proportions are right.
+    full_scale_hu_mm
+        Line integral at grey 1 by view; the training median for a film.
+    full_scale_known
+        True only for DRRs of this package.
+    """
+
+    grid: Grid
+    spacing_known: bool
+    full_scale_hu_mm: Mapping[View, float]
+    full_scale_known: bool
+
+
+def settle_scale(pair: Pair, model: ModelFolder) -> Scale:
+    """Return the scale of the volume between two boxed films.
+
+    The volume fills both boxes: its height is theirs, its width that of the
+    AP box, its depth that of the lateral box. A film of unknown spacing takes
+    it from the other, whose box shows the same height of the body.
+    """
+    heights = [
+        box.height * film.spacing_mm[0] for film, box in pair.films if film.spacing_mm is not None
+    ]
+    height_mm = sum(heights) / len(heights) if heights else UNKNOWN_VOXEL_MM * model.size
+    extents = {Axis.CRANIOCAUDAL: height_mm}
+    for film, box in pair.films:
+        pixel_mm = film.spacing_mm[1] if film.spacing_mm else height_mm / box.height
+        extents[film.view.columns] = box.width * pixel_mm
+    spacing = tuple(extents[axis] / model.size for axis in Axis)
+    known = all(film.is_drr for film, _ in pair.films)
+    return Scale(
+        grid=_centred_grid(model.size, (spacing[0], spacing[1], spacing[2])),
+        spacing_known=bool(heights),
+        full_scale_hu_mm={
+            view: _full_scale(pair, view, model, known, spacing[0] if not heights else None)
+            for view in View
+        },
+        full_scale_known=known,
+    )
+
+
+def _full_scale(
+    pair: Pair, view: View, model: ModelFolder, known: bool, voxel_mm: float | None
+) -> float:
+    """Return the line integral at grey 1; in an unknown scale it shrinks with the voxels."""
+    if known:
+        film, box = pair.films[list(View).index(view)]
+        top = float(film.grey[box.y0 : box.y1, box.x0 : box.x1].max())
+        return film.full_scale_hu_mm * top
+    statistics = model.statistics
+    median = statistics.of(view).full_scale_hu_mm
+    return median if voxel_mm is None else median * voxel_mm / statistics.spacing_median_mm[0]
+
+
+def _centred_grid(size: int, spacing_mm: tuple[float, float, float]) -> Grid:
+    down, back, left = ((size - 1) / 2 * spacing for spacing in spacing_mm)
+    return Grid((size, size, size), spacing_mm, (left, back, down))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["ROOT", "code_digest", "code_listing", "file_digest", "import_closure"]
+__all__ = ["ROOT", "code_digest", "code_listing", "file_digest", "import_closure", "source_digest"]
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder that holds the package, the workflow and the lock of the environment."""
@@ -48,7 +48,13 @@ def code_digest(script: str | Path, *modules: str) -> str:
 def code_listing(script: str | Path, *modules: str) -> dict[str, str]:
     """Return what `code_digest` counts: each file, relative to `ROOT`, and its digest."""
     sources = import_closure(Path(script), modules)
-    return {_name(path): hashlib.sha256(_syntax(path).encode()).hexdigest() for path in sources}
+    return {_name(path): _source_digest(path) for path in sources}
+
+
+def source_digest(name: str) -> str | None:
+    """Return the digest of a source file named relative to `ROOT`, or None if it is gone."""
+    path = ROOT / name
+    return _source_digest(path) if path.is_file() else None
 
 
 def import_closure(script: Path, modules: tuple[str, ...] = ()) -> list[Path]:
@@ -66,6 +72,10 @@ def import_closure(script: Path, modules: tuple[str, ...] = ()) -> list[Path]:
             found.add(path)
             waiting.extend(_loads(path, modules))
     return sorted(found)
+
+
+def _source_digest(path: Path) -> str:
+    return hashlib.sha256(_syntax(path).encode()).hexdigest()
 
 
 def _name(path: Path) -> str:

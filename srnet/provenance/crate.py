@@ -1,0 +1,252 @@
+"""Export records as a Workflow Run RO-Crate (Provenance Run Crate 0.5).
+
+By reference: the crate is one metadata file that names artifacts with their
+digests. Written into the results folder it names them relative to itself,
+elsewhere by absolute address. https://w3id.org/ro/wfrun/provenance/0.5
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rocrate.model import ComputerLanguage, ContextEntity, File
+from rocrate.rocrate import ROCrate
+
+from srnet.provenance.chain import Chain
+from srnet.provenance.digest import ROOT
+from srnet.provenance.store import canonical
+
+__all__ = ["write_crate"]
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
+WORKFLOW = "workflow/Snakefile"
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".gz": "application/gzip",
+    ".h5": "application/x-hdf5",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".png": "image/png",
+    ".tex": "application/x-tex",
+    ".tsv": "text/tab-separated-values",
+}
+
+Record = Mapping[str, Any]
+
+
+def write_crate(chain: Chain, folder: Path) -> None:
+    """Write `ro-crate-metadata.json` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    crate = _Crate(chain, folder).build()
+    crate.metadata.write(folder)
+
+
+class _Crate:
+    """The crate while it is being built."""
+
+    def __init__(self, chain: Chain, folder: Path) -> None:
+        self.chain = chain
+        self.beside = folder.resolve() == chain.store.results.resolve()
+        self.crate = ROCrate(version="1.1")
+        self.crate.metadata.extra_contexts.append(TERMS)
+
+    def build(self) -> ROCrate:
+        """Return the finished crate."""
+        self._describe_root()
+        workflow = self._workflow()
+        actions = [self._action(record) for record in self.jobs]
+        self._run(workflow, actions)
+        return self.crate
+
+    @cached_property
+    def jobs(self) -> list[Record]:
+        """Return the record of each job once, though each of its outputs has a copy."""
+        by_job = {(r["rule"], canonical(r["wildcards"])): r for r in self.chain.records.values()}
+        return [by_job[key] for key in sorted(by_job)]
+
+    @cached_property
+    def rules(self) -> list[str]:
+        """Return the rules that ran, by the order in which they first ended."""
+        return list(dict.fromkeys(r["rule"] for r in sorted(self.jobs, key=lambda r: r["ended"])))
+
+    def _describe_root(self) -> None:
+        root = self.crate.root_dataset
+        root["name"] = f"Results of srnet in {self.chain.store.results.resolve().name}"
+        root["description"] = (
+            "Reconstruction of spine CT from two x-rays: artifacts of one results folder, "
+            "the jobs that made them and what these read"
+        )
+        licences = {licence for record in self.jobs for licence in record["licences"]}
+        root["license"] = ", ".join(sorted(licences)) or "unknown"
+        root["datePublished"] = max(record["ended"] for record in self.jobs)
+        root["conformsTo"] = [
+            self._entity(address, "CreativeWork", name=name, version=address.rsplit("/", 1)[1])
+            for address, name in PROFILES.items()
+        ]
+
+    def _entity(self, identifier: str, kind: str | list[str], **properties: Any) -> ContextEntity:
+        """Return the entity of that id, made on first use."""
+        known = self.crate.dereference(identifier)
+        if known is not None:
+            return known
+        entity = ContextEntity(self.crate, identifier, {"@type": kind})
+        for name, value in properties.items():
+            entity[name] = value
+        return self.crate.add(entity)
+
+    def _workflow(self) -> File:
+        language = ComputerLanguage(
+            self.crate,
+            SNAKEMAKE,
+            {"name": "Snakemake", "url": "https://snakemake.github.io", "alternateName": "SMK"},
+        )
+        self.crate.add(language)
+        kinds = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
+        workflow = self.crate.add_file(
+            (ROOT / WORKFLOW).as_uri(), properties={"@type": kinds, "name": "srnet workflow"}
+        )
+        workflow["programmingLanguage"] = language
+        workflow["hasPart"] = [self._tool(rule) for rule in self.rules]
+        workflow["step"] = [
+            self._entity(
+                f"#step/{rule}",
+                "HowToStep",
+                name=rule,
+                position=str(number),
+                workExample=self._tool(rule),
+            )
+            for number, rule in enumerate(self.rules)
+        ]
+        self.crate.mainEntity = workflow
+        return workflow
+
+    def _tool(self, rule: str) -> ContextEntity:
+        return self._entity(f"#tool/{rule}", "SoftwareApplication", name=f"srnet {rule}")
+
+    def _action(self, record: Record) -> ContextEntity:
+        """Return the run of one tool, with what steered it."""
+        wildcards = "/".join(record["wildcards"].values())
+        identifier = f"#job/{record['rule']}/{wildcards}".rstrip("/")
+        rule, run = record["rule"], record["environment"]
+        action = self._entity(
+            identifier,
+            "CreateAction",
+            name=f"{rule} {wildcards}".strip(),
+            instrument=self._tool(rule),
+            object=[self._file(e) for e in record["inputs"]] + self._values(record),
+            result=[self._file(e) for e in record["outputs"]],
+            startTime=record["started"],
+            endTime=record["ended"],
+            actionStatus="http://schema.org/CompletedActionStatus",
+            resourceUsage=self._usage(identifier, record),
+            description=f"record {record['id']}, code {record['code']}, Python {run['python']}",
+        )
+        self._entity(
+            f"#control/{identifier[1:]}",
+            "ControlAction",
+            name=f"orchestrate {identifier[1:]}",
+            instrument=self.crate.dereference(f"#step/{rule}"),
+            object=action,
+        )
+        return action
+
+    def _usage(self, action: str, record: Record) -> list[ContextEntity]:
+        measured = {"wall_s": "second", "peak_memory_mb": "megabyte", "threads": "thread"}
+        return [
+            self._entity(
+                f"#usage/{action[1:]}/{name}",
+                "PropertyValue",
+                name=name,
+                propertyID=f"urn:srnet:{name}",
+                value=str(record[name]),
+                unitText=unit,
+            )
+            for name, unit in measured.items()
+        ]
+
+    def _values(self, record: Record) -> list[ContextEntity]:
+        """Return the params of a job, equal ones as one entity."""
+        found = []
+        for name, value in record["params"].items():
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            short = hashlib.sha256(text.encode()).hexdigest()[:12]
+            key = f"{record['rule']}/{name}"
+            parameter = self._entity(
+                f"#parameter/{key}",
+                "FormalParameter",
+                name=name,
+                additionalType="PropertyValue",
+            )
+            found.append(
+                self._entity(
+                    f"#value/{key}/{short}",
+                    "PropertyValue",
+                    name=name,
+                    value=text,
+                    exampleOfWork=parameter,
+                )
+            )
+        return found
+
+    def _file(self, entry: Record) -> File:
+        """Return the data entity of an input or output; what was removed keeps its digest."""
+        path = self.chain.file(entry)
+        gone = not path.is_file()
+        if gone:
+            kind, identifier = "CreativeWork", f"#removed/{entry['path']}"
+        elif entry["inside"] and self.beside:
+            kind, identifier = "File", entry["path"]
+        else:
+            kind, identifier = "File", path.resolve().as_uri()
+        known = self.crate.dereference(identifier)
+        if known is not None:
+            return known
+        facts = {"name": entry["path"], "sha256": entry["sha256"]}
+        if gone:
+            return self._entity(identifier, kind, **facts)
+        facts |= {"contentSize": str(entry["bytes"])}
+        facts |= {"encodingFormat": MEDIA_TYPES.get(path.suffix, "application/octet-stream")}
+        if identifier == entry["path"]:
+            return self.crate.add_file(dest_path=identifier, properties=facts)
+        return self.crate.add_file(identifier, properties=facts)
+
+    def _run(self, workflow: File, actions: list[ContextEntity]) -> None:
+        """Add the run of the whole workflow and of the engine that organised it."""
+        read = {e["path"]: e for r in self.jobs for e in r["inputs"]}
+        made = {e["path"]: e for r in self.jobs for e in r["outputs"]}
+        spans = {
+            "startTime": min(record["started"] for record in self.jobs),
+            "endTime": max(record["ended"] for record in self.jobs),
+        }
+        run = self._entity(
+            "#run",
+            "CreateAction",
+            name="run of the srnet workflow",
+            instrument=workflow,
+            object=[self._file(e) for path, e in read.items() if path not in made],
+            result=[self._file(e) for path, e in made.items() if path not in read],
+            actionStatus="http://schema.org/CompletedActionStatus",
+            **spans,
+        )
+        engine = self._entity("#engine", "SoftwareApplication", name="Snakemake")
+        controls = [self.crate.dereference(f"#control/{action.id[1:]}") for action in actions]
+        self._entity(
+            "#organise",
+            "OrganizeAction",
+            name="orchestration by Snakemake",
+            instrument=engine,
+            object=controls,
+            result=run,
+            **spans,
+        )
+        self.crate.root_dataset["mentions"] = [run, *actions]

@@ -81,6 +81,13 @@ def table_scores(wildcards):
     )
 
 
+def all_scores(wildcards):
+    """Return the scores of every row of any table, each once."""
+    tables = CONFIG.tables
+    methods = dict.fromkeys([*tables.table1, *tables.table2, *tables.table3])
+    return expand("<results>/scores/{row}.tsv", row=[*FLOORS, *methods])
+
+
 def table_flops(wildcards):
     return expand("<results>/flops/{method}.json", method=table_methods(wildcards))
 

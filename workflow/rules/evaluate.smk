@@ -86,6 +86,26 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+rule compare_methods:
+    input:
+        scores=all_scores,
+    output:
+        scores="<results>/scores.tsv",
+        comparison=report("<results>/comparison.tsv", category="Tables"),
+    log:
+        "<results>/logs/compare_methods.log",
+    benchmark:
+        "<results>/benchmarks/compare_methods.jsonl"
+    conda:
+        "../../envs/srnet.yaml"
+    params:
+        code=code("compare_methods"),
+    message:
+        "Compare every row of the tables with 3DSRNet"
+    script:
+        "../scripts/compare_methods.py"
+
+
 rule make_table:
     input:
         scores=table_scores,

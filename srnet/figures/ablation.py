@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srnet.config.figures import FigureSettings
+from srnet.errors import SrnetError
 from srnet.figures.canvas import save_figure, style
 from srnet.figures.cases import choose_scans, put_first, read_case
 from srnet.figures.comparison import comparison_page
@@ -37,7 +38,17 @@ def render_ablation(
         Network value from which a voxel counts as bone: the surface shown.
     title
         Heading of the page.
+
+    Raises
+    ------
+    SrnetError
+        If there is nothing to compare.
     """
+    if len(prediction_h5s) < 2:
+        raise SrnetError(
+            f"{figure}: shows {len(prediction_h5s)} rows, which is no comparison; list the whole "
+            "method and its ablations in tables.table2 or tables.table3"
+        )
     whole, *ablations = put_first(prediction_h5s, settings.subject)
     scans = choose_scans(test_h5, whole, count=len(ablations))
     cases = [

@@ -1,15 +1,19 @@
 """How rows of the tables are called in print."""
 
-__all__ = ["printed_name"]
+__all__ = ["is_floor", "printed_name"]
 
-_PRINTED = {
-    "inputs": "Input x-rays",
-    "truth": "Ground truth",
+_FLOORS = {
     "all_zero": "All zero",
     "mean_volume": "Mean volume",
     "nearest_neighbour": "Nearest neighbour",
     "back_projection": "Back-projection",
     "ipf": "IPF of the mean",
+}
+
+_PRINTED = {
+    "inputs": "Input x-rays",
+    "truth": "Ground truth",
+    **_FLOORS,
     "psr": "PSR",
     "sit": "SIT",
     "x2ct": "X2CT",
@@ -27,3 +31,8 @@ _PRINTED = {
 def printed_name(row: str) -> str:
     """Return the name of a row as the paper prints it, or the row itself."""
     return _PRINTED.get(row, row.replace("_", " "))
+
+
+def is_floor(row: str) -> bool:
+    """Return whether a row of the tables was made without training."""
+    return row in _FLOORS

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from srnet.config.figures import FigureSettings
 from srnet.figures.canvas import COLOURS, new_figure, save_figure, style
@@ -54,6 +55,7 @@ def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
         _draw_panel(axes, histories, column)
         axes.set_title(title, loc="left")
         axes.set_xlabel("Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panels[0].set_yscale("log")
     handles, labels = panels[0].get_legend_handles_labels()
     page.legend(handles, labels, loc="center left", bbox_to_anchor=(0.865, 0.53))

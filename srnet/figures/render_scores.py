@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from srnet.config.figures import FigureSettings
 from srnet.evaluate.columns import METRICS
 from srnet.evaluate.evaluate import read_scores
 from srnet.figures.canvas import COLOURS, INK, MUTED, new_figure, save_figure, style
-from srnet.figures.names import printed_name
+from srnet.figures.names import is_floor, printed_name
 
 __all__ = ["render_scores", "scores_page"]
 
 SHOWN = ("PSNR", "PSNR3D", "CS", "Dice", "MAE_bone", "ASSD_mm")
+FLOOR = "#9a9a9a"
 FEWEST = 8
 """Scans from which on the shape of a distribution is drawn around them."""
 
@@ -43,13 +45,15 @@ def render_scores(
 
 def scores_page(scores: Mapping[str, pd.DataFrame]) -> Figure:
     """Return one panel for each of `SHOWN`: a point per scan, a bar at the mean."""
+    methods = [row for row in scores if not is_floor(row)]
+    colours = dict.fromkeys(scores, FLOOR)
+    colours |= {row: COLOURS[number % len(COLOURS)] for number, row in enumerate(methods)}
     page = new_figure(7.2, 1.1 + 0.36 * len(scores))
     page.subplots_adjust(left=0.15, right=0.985, bottom=0.1, top=0.93, wspace=0.16, hspace=0.42)
     panels = page.subplots(2, len(SHOWN) // 2, sharey=True)
     for axes, metric in zip(panels.flat, SHOWN, strict=True):
-        for place, frame in enumerate(scores.values()):
-            values = frame[metric].dropna().to_numpy(float)
-            _draw_row(axes, place, values, COLOURS[place % len(COLOURS)])
+        for place, (row, frame) in enumerate(scores.items()):
+            _draw_row(axes, place, frame[metric].dropna().to_numpy(float), colours[row])
         _label(axes, metric)
     for axes in panels[:, 0]:
         axes.set_yticks(range(len(scores)), [printed_name(row) for row in scores])
@@ -78,5 +82,6 @@ def _label(axes: Axes, metric: str) -> None:
     axes.set_title(f"{metric.replace('_mm', '').replace('_', ' ')}{unit}", loc="left")
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.5)
     axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     arrow = "better \u2192" if column.better == "higher" else "\u2190 better"
     axes.set_title(arrow, loc="right", fontsize=6, color=MUTED)

@@ -1,0 +1,111 @@
+"""One self-contained page for people who would rather look than read."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from srnet.atomic import write_text
+from srnet.config.figures import FigureSettings
+from srnet.errors import SrnetError
+from srnet.figures.cases import Case, choose_scans, put_first, read_case
+from srnet.figures.names import printed_name
+from srnet.figures.page import html_page
+from srnet.figures.viewer import VIEWER_STYLE, viewer_block
+from srnet.stamp import record_id
+from srnet.volume import Volume
+
+__all__ = ["PageParts", "make_page"]
+
+TITLE = "3-D spine CT from two x-rays"
+FOREWORD = (
+    "<p>Volumes reconstructed from an AP and a lateral x-ray of scans that no method was trained "
+    "on. For research only: what two views do not show, a network makes up, and a reconstruction "
+    "is no measurement.</p>"
+)
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """What stands on the page, in its order.
+
+    Attributes
+    ----------
+    tables
+        HTML files of tables.
+    figures
+        PNG files, named after their captions.
+    captions
+        Text under each figure, by the stem of its file.
+    """
+
+    tables: Sequence[str | Path]
+    figures: Sequence[str | Path]
+    captions: Mapping[str, str]
+
+
+def make_page(
+    page: str | Path,
+    parts: PageParts,
+    test_h5: str | Path,
+    prediction_h5s: Sequence[str | Path],
+    settings: FigureSettings,
+) -> None:
+    """Write tables, a volume viewer and all figures into one HTML file.
+
+    Parameters
+    ----------
+    page
+        HTML file to write.
+    parts
+        Tables and figures.
+    test_h5
+        The test set.
+    prediction_h5s
+        Reconstructions; the viewer shows those of `settings.subject`.
+    settings
+        Whose scan the viewer shows, and its window.
+    """
+    subject = put_first(prediction_h5s, settings.subject)[0]
+    scan = settings.scan or choose_scans(test_h5, subject)[0]
+    sections = [
+        FOREWORD,
+        *(_table(path) for path in parts.tables),
+        _viewer(read_case(test_h5, [subject], scan), settings),
+        "<h2>Figures</h2>",
+        *(_figure(path, parts.captions) for path in parts.figures),
+        f'<p class="muted">Record {record_id() or "none"}</p>',
+    ]
+    write_text(page, html_page(TITLE, "\n".join(sections), VIEWER_STYLE))
+
+
+def _table(path: str | Path) -> str:
+    """Return heading, tables and notes out of the HTML file of a table."""
+    text = Path(path).read_text(encoding="utf-8")
+    start, end = text.find("<h1>"), text.rfind("</html>")
+    if min(start, end) < 0:
+        raise SrnetError(f"{path}: is no table written by make_table; make it again")
+    body = text[start:end].replace("<h1>", "<h2>").replace("</h1>", "</h2>")
+    return f'<div class="wide">{body}</div>'
+
+
+def _viewer(case: Case, settings: FigureSettings) -> str:
+    [(row, made)] = case.reconstructions.items()
+    volumes = [
+        (printed_name("truth"), case.truth),
+        (printed_name(row), Volume(made, case.truth.grid)),
+    ]
+    heading = f"<h2>Look into test scan {html.escape(case.scan)}</h2>"
+    return heading + viewer_block(volumes, settings.window_hu)
+
+
+def _figure(path: str | Path, captions: Mapping[str, str]) -> str:
+    name = Path(path).stem
+    caption = " ".join(captions[name].split())
+    data = base64.b64encode(Path(path).read_bytes()).decode("ascii")
+    return (
+        f'<figure id="{html.escape(name)}"><img alt="{html.escape(caption)}" '
+        f'src="data:image/png;base64,{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

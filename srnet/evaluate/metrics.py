@@ -22,7 +22,16 @@ from skimage.metrics import structural_similarity
 from srnet.errors import SrnetError
 from srnet.evaluate.surface import dice, surface_distances
 
-__all__ = ["CONVENTIONS", "FULL_SCALE", "IDENTICAL_DB", "paper_scores", "strict_scores"]
+__all__ = [
+    "CONVENTIONS",
+    "FULL_SCALE",
+    "IDENTICAL_DB",
+    "PEAK",
+    "Array",
+    "paper_scores",
+    "psnr",
+    "strict_scores",
+]
 
 FULL_SCALE = 2500
 """Stored levels at network value 1."""

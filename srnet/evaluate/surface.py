@@ -5,7 +5,8 @@ mask. The border of the array does not count as outside: where the field of
 view cuts through the spine there is bone, not a surface.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,32 @@ __all__ = ["SurfaceDistances", "dice", "surface_distances"]
 class SurfaceDistances:
     """Distance from every surface voxel of each mask to the other's surface.
 
-    Both arrays are empty if both masks have no surface. If only one has none,
-    the distances of the other are all `worst`, the diagonal of the array.
+    Attributes
+    ----------
+    truth_points, prediction_points
+        Indices of the surface voxels, (N, 3) and (M, 3).
+    to_prediction, to_truth
+        Their distances to the other surface, (N,) and (M,). If only one mask
+        has a surface, they are all the diagonal of the array.
     """
 
-    to_truth: NDArray[np.float64]
+    truth_points: NDArray[np.intp]
+    prediction_points: NDArray[np.intp]
     to_prediction: NDArray[np.float64]
-    worst: float
+    to_truth: NDArray[np.float64]
+
+    def inside(self, mask: NDArray[np.bool_]) -> Self:
+        """Return the distances of the surface voxels inside `mask`, to the whole surfaces."""
+        truth, prediction = (
+            mask[tuple(points.T)] for points in (self.truth_points, self.prediction_points)
+        )
+        return replace(
+            self,
+            truth_points=self.truth_points[truth],
+            prediction_points=self.prediction_points[prediction],
+            to_prediction=self.to_prediction[truth],
+            to_truth=self.to_truth[prediction],
+        )
 
     def hausdorff95(self) -> float:
         """Return the larger of the two directed 95th percentiles; 0 without surfaces."""
@@ -67,20 +87,21 @@ def surface_distances(
         Distance of voxel centres along the three axes; the distances come in
         its unit.
     """
-    points = [_surface_points(mask) * np.asarray(spacing) for mask in (truth, prediction)]
-    extent = np.asarray(spacing) * (np.asarray(truth.shape) - 1)
-    worst = float(np.linalg.norm(extent))
+    indices = [_surface_points(mask) for mask in (truth, prediction)]
+    points = [index * np.asarray(spacing) for index in indices]
+    worst = float(np.linalg.norm(np.asarray(spacing) * (np.asarray(truth.shape) - 1)))
     return SurfaceDistances(
-        to_truth=_nearest(points[1], points[0], worst),
+        truth_points=indices[0],
+        prediction_points=indices[1],
         to_prediction=_nearest(points[0], points[1], worst),
-        worst=worst,
+        to_truth=_nearest(points[1], points[0], worst),
     )
 
 
-def _surface_points(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _surface_points(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the indices of the surface voxels, (N, 3)."""
     inner = ndimage.binary_erosion(mask, border_value=1)
-    return np.argwhere(mask & ~inner).astype(np.float64)
+    return np.argwhere(mask & ~inner)
 
 
 def _nearest(

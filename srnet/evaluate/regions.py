@@ -77,7 +77,7 @@ def region_scores(
     unknown = sorted(set(found) - set(VERTEBRAE) - set(_OTHER_LABELS))
     if unknown:
         raise SrnetError(f"labels {unknown} are no vertebrae; VerSe numbers C1 as 1 to L6 as 25")
-    clipped = np.clip(prediction, 0, 1)
+    clipped = np.clip(prediction, 0, 1).astype(np.float32)
     cells = _cells(labels, spacing_mm)
     bones = truth > bone_threshold, clipped > bone_threshold
     distances = surface_distances(*bones, spacing_mm)

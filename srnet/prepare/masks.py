@@ -79,7 +79,8 @@ def close_gaps(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:
     reach = max(max(abs(step) for step in offset) for offset in offsets)
     if reach == 0:
         return mask
-    padded = np.pad(mask, reach)
+    # Bone that the edge of the image cuts goes on beyond it.
+    padded = np.pad(mask, reach, mode="edge")
     closed = ~_dilate(~_dilate(padded, offsets), offsets)
     inner = slice(reach, -reach)
     return mask | closed[inner, inner, inner]

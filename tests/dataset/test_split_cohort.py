@@ -1,0 +1,137 @@
+import json
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srnet.acquire.scans import Scan
+from srnet.config.dataset import SplitSettings
+from srnet.dataset.split_cohort import (
+    leaking_patients,
+    read_rejected,
+    read_split,
+    split_cohort,
+    write_rejected,
+    write_split,
+)
+from srnet.errors import SrnetError
+
+EIGHT_ONE_ONE = SplitSettings()
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """Return a product that is no tombstone."""
+    path = tmp_path_factory.mktemp("products") / "volume.nii.gz"
+    path.write_bytes(b"\x1f\x8b")
+    return path
+
+
+def scans_of(patients, source="folder"):
+    """Return as many scans of each patient as its number says."""
+    return [
+        Scan(scan_id=f"{source}-{patient}-{i}", patient_id=f"{source}-{patient}", source=source)
+        for patient, count in enumerate(patients)
+        for i in range(count)
+    ]
+
+
+def split(scans, product, counting="distinct", seed=1, fractions=EIGHT_ONE_ONE):
+    return split_cohort(scans, [(product, product)] * len(scans), fractions, counting, seed)[0]
+
+
+def sizes(rows):
+    return Counter(row.part for row in rows)
+
+
+def test_the_paper_s_cohort_gives_the_paper_s_numbers(whole):
+    rows = split(scans_of([1] * 729), whole)
+    assert sizes(rows) == {"train": 585, "validation": 72, "test": 72}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=6, max_size=60), st.integers(0, 5))
+def test_no_patient_is_in_two_parts_and_no_scan_is_lost(whole, patients, seed):
+    scans = scans_of(patients)
+    rows = split(scans, whole, seed=seed)
+    assert [row.scan for row in rows] == [scan.scan_id for scan in scans]
+    parts = defaultdict(set)
+    for row in rows:
+        parts[row.patient].add(row.part)
+    assert all(len(found) == 1 for found in parts.values())
+    assert set(sizes(rows)) == {"train", "validation", "test"}
+    assert not leaking_patients(rows)
+
+
+def test_shares_are_exact_where_patients_allow(whole):
+    rows = split(scans_of([1, 2, 3, 1, 2, 1, 1] * 10), whole)
+    assert sizes(rows) == {"train": 90, "validation": 10 + 1, "test": 10 + 1} or sizes(rows) == {
+        "train": 88,
+        "validation": 11,
+        "test": 11,
+    }
+
+
+def test_a_seed_gives_one_split_and_another_seed_another(whole):
+    scans = scans_of([1] * 50)
+    assert split(scans, whole, seed=3) == split(scans, whole, seed=3)
+    assert split(scans, whole, seed=3) != split(scans, whole, seed=4)
+
+
+def test_one_scan_more_moves_few_others(whole):
+    scans = scans_of([1] * 200)
+    before = {row.scan: row.part for row in split(scans[:-1], whole)}
+    after = {row.scan: row.part for row in split(scans, whole)}
+    assert sum(after[scan] != part for scan, part in before.items()) <= 4
+
+
+def test_sources_are_in_every_part_in_proportion(whole):
+    scans = scans_of([1] * 160, "verse19") + scans_of([1] * 40, "folder")
+    rows = split(scans, whole)
+    counts = Counter((row.source, row.part) for row in rows)
+    assert counts["verse19", "test"] == counts["verse19", "validation"] == 16
+    assert counts["folder", "test"] == counts["folder", "validation"] == 4
+
+
+def test_counting_as_the_paper_leaks_and_says_so(whole, caplog):
+    rows = split(scans_of([2] * 100), whole, counting="paper")
+    assert sizes(rows) == {"train": 160, "validation": 20, "test": 20}
+    leaks = leaking_patients(rows)
+    assert len(leaks) > 10
+    assert f"{len(leaks)} test patients also have scans in the training set" in caplog.text
+
+
+def test_rejected_scans_are_listed_with_stage_and_reason(whole, tmp_path):
+    scans = scans_of([1] * 12)
+    stone = tmp_path / "stone.nii.gz"
+    stone.write_text(json.dumps({"rejected": "stage acquire: a.nii: cut", "stage": "acquire"}))
+    products = [(whole, whole)] * 10 + [(stone, stone), (whole, stone)]
+    rows, rejected = split_cohort(scans, products, EIGHT_ONE_ONE, "distinct", seed=1)
+    assert len(rows) == 10
+    assert [row.scan for row in rejected] == ["folder-10-0", "folder-11-0"]
+    assert {row.stage for row in rejected} == {"acquire"}
+    assert {row.reason for row in rejected} == {"a.nii: cut"}
+
+
+def test_too_few_patients_are_an_error_with_the_numbers(whole):
+    with pytest.raises(SrnetError, match="5 of 5 scans of 2 patients are usable"):
+        split(scans_of([2, 3]), whole)
+
+
+def test_the_tables_come_back_as_written(whole, tmp_path):
+    rows = split(scans_of([1] * 12), whole)
+    write_split(tmp_path / "split.tsv", rows)
+    assert read_split(tmp_path / "split.tsv") == rows
+    write_rejected(tmp_path / "rejected.tsv", [])
+    assert read_rejected(tmp_path / "rejected.tsv") == []
+
+
+def test_an_unknown_part_and_foreign_columns_are_named(tmp_path):
+    table = tmp_path / "split.tsv"
+    table.write_text("scan\tpatient\tsource\tpart\na\tp\tfolder\ttraining\n")
+    with pytest.raises(SrnetError, match="part 'training'"):
+        read_split(table)
+    table.write_text("scan,part\na,train\n")
+    with pytest.raises(SrnetError, match="separated by tabs"):
+        read_split(table)

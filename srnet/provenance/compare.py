@@ -6,6 +6,7 @@ no cause; that the prediction's network was trained for more epochs is.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from srnet.provenance.chain import Chain
@@ -86,9 +87,13 @@ def _environment(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Differe
 
 
 def _inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:
-    """Compare what went in from outside, such as the files of a scan."""
+    """Compare what went in from outside, such as the files of a scan, wherever it lay."""
     ours, theirs = (
-        {f"{e['name']} {e['path']}": e["sha256"] for e in r["inputs"] if not e["inside"]}
+        {
+            f"{e['name']} {Path(e['path']).name}": e["sha256"]
+            for e in r["inputs"]
+            if not e["inside"]
+        }
         for r in (a, b)
     )
     for key, one, other in _unequal(ours, theirs):

@@ -6,6 +6,7 @@ such as `volume/{scan}.nii.gz`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,7 @@ def _pattern(chain: Chain, artifacts: tuple[str, ...]) -> str:
     if first not in chain.records:
         return f"{first} and {len(artifacts) - 1} more"
     for name, value in chain.records[first]["wildcards"].items():
-        first = first.replace(value, f"{{{name}}}")
+        first = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"{{{name}}}", first)
     return f"{first} x {len(artifacts)}"
 
 

@@ -42,7 +42,7 @@ rule pack_dataset:
         runtime=60,
     params:
         drr=CONFIG.drr.plain(),
-        code=code("pack_dataset"),
+        code=cohort_code("pack_dataset"),
     message:
         "Pack the {wildcards.part} set into HDF5"
     script:

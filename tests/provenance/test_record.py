@@ -1,0 +1,117 @@
+"""A record says everything that decides a result, and everything that was so by chance."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from srnet.errors import ScanRejected, SrnetError
+from srnet.provenance.digest import file_digest
+from srnet.provenance.record import Job, recorded
+from srnet.provenance.store import Store, find_store
+from srnet.rejection import bury
+from srnet.stamp import record_id
+
+MODEL = "models/x2ct/model.safetensors"
+
+
+def read(results, artifact: str) -> dict:
+    record = Store(results).read_artifact(artifact)
+    assert record is not None
+    return record
+
+
+def test_every_output_has_a_record_with_size_and_digest(recorded_results):
+    for artifact in Store(recorded_results).artifacts():
+        record = read(recorded_results, artifact)
+        entry = next(e for e in record["outputs"] if e["path"] == artifact)
+        if not entry["temporary"]:
+            assert entry["sha256"] == file_digest(recorded_results / artifact)
+            assert entry["bytes"] == (recorded_results / artifact).stat().st_size
+
+
+def test_a_record_names_rule_params_code_commit_environment_and_circumstances(recorded_results):
+    record = read(recorded_results, MODEL)
+    assert record["rule"] == "train"
+    assert record["wildcards"] == {"method": "x2ct"}
+    assert record["params"]["train"] == {"epochs": 12}
+    assert record["inputs"][0]["path"] == "dataset/train.h5"
+    assert len(record["inputs"][0]["sha256"]) == 64
+    assert record["git"].keys() == {"commit", "dirty"}
+    assert len(record["environment"]["lock_sha256"]) == 64
+    assert record["peak_memory_mb"] > 10
+    assert datetime.fromisoformat(record["started"]) <= datetime.fromisoformat(record["ended"])
+    for key in ("host", "job", "threads", "wall_s", "seed", "run"):
+        assert key in record
+
+
+def test_the_environment_of_a_torch_job_names_torch_and_its_determinism(recorded_results):
+    import torch
+
+    from srnet.provenance.environment import environment
+
+    found = environment()
+    assert found["torch"] == torch.__version__
+    assert found["determinism"]["deterministic_algorithms"] in (True, False)
+    del recorded_results
+
+
+def test_licences_travel_down_the_chain(recorded_results):
+    assert read(recorded_results, "drr/a/ap.png")["licences"] == ["CC0-1.0"]
+    assert read(recorded_results, "table1.csv")["licences"] == ["CC-BY-4.0", "CC0-1.0"]
+
+
+def test_the_id_stands_in_the_artifact(recorded_results):
+    record = read(recorded_results, MODEL)
+    assert (recorded_results / MODEL).read_text().startswith(record["id"])
+    assert record_id() == ""
+
+
+def test_the_same_job_has_the_same_id_and_bytes_anywhere(pipeline, tmp_path, monkeypatch):
+    recorded_results = pipeline.run()
+    again = tmp_path / "again"
+    again.mkdir()
+    (recorded_results.parent / "scans").rename(again / "scans")
+    monkeypatch.chdir(again)
+    second = type(pipeline)(again).run()
+    assert read(second, "table1.csv")["id"] == read(recorded_results, "table1.csv")["id"]
+    assert (second / "table1.csv").read_bytes() == (recorded_results / "table1.csv").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"params": {"epochs": 13}}, {"wildcards": {"scan": "b"}}])
+def test_whatever_decides_the_result_changes_the_id(tmp_path, change):
+    plain = {"rule": "r", "wildcards": {"scan": "a"}, "params": {"epochs": 12}}
+    ids = []
+    for values in (plain, plain | change):
+        (tmp_path / "out").write_text("x")
+        job = Job(str(tmp_path), inputs={}, outputs={"out": [str(tmp_path / "out")]}, **values)
+        with recorded(job) as record:
+            ids.append(record)
+    assert ids[0] != ids[1]
+
+
+def test_a_failed_job_leaves_no_record(tmp_path):
+    job = Job(str(tmp_path), "r", {}, {}, {}, {"out": [str(tmp_path / "out")]})
+    with pytest.raises(RuntimeError), recorded(job):
+        raise RuntimeError
+    assert Store(tmp_path).artifacts() == []
+
+
+def test_a_rejected_scan_is_recorded_with_its_reason(tmp_path):
+    out = str(tmp_path / "out")
+    with recorded(Job(str(tmp_path), "r", {}, {}, {}, {"out": [out]})), bury([out], "r"):
+        raise ScanRejected("scan.nii.gz: no voxels; remove it")
+    assert "no voxels" in read(tmp_path, "out")["rejected"]
+
+
+def test_a_folder_outside_any_results_is_refused(tmp_path):
+    with pytest.raises(SrnetError, match="in no results folder"):
+        find_store(tmp_path)
+
+
+def test_the_run_keeps_command_settings_and_packages(recorded_results):
+    (run,) = (recorded_results / "provenance/runs").glob("*.json")
+    facts = json.loads(run.read_text())
+    assert facts["packages"]["torch"].startswith("2.")
+    assert facts["config"]["epochs"] == 12
+    assert facts["engine"] == "engine 1"

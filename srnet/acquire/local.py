@@ -1,4 +1,4 @@
-"""Scans from a folder of the user's own."""
+"""Scans from a folder of the user's own: image files, DICOM folders, archives of either."""
 
 import fnmatch
 import hashlib
@@ -6,14 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from srnet.acquire.archive import ARCHIVES, unpack
+from srnet.acquire.dicom import has_dicom, read_series
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scans import Scan
 from srnet.config.cohort import FolderSource
-from srnet.errors import SrnetError
-from srnet.volume import Volume, canonical, import_image
+from srnet.errors import ScanRejected, SrnetError
+from srnet.volume import Image, Volume, canonical, import_image
 
-__all__ = ["IMAGES", "find_scans", "list_source", "read"]
+__all__ = ["IMAGES", "find_scans", "list_source", "read", "read_path"]
 
 IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
@@ -45,7 +48,7 @@ def list_source(settings: FolderSource) -> list[Scan]:
 
 
 def find_scans(folder: Path, include: str = "*") -> list[Path]:
-    """Return the image files and DICOM folders below `folder`, sorted."""
+    """Return the image files, DICOM folders and archives below `folder`, sorted."""
     if not folder.is_dir():
         raise SrnetError(f"{folder}: is no folder; correct 'path' under cohort.sources")
     found = [
@@ -57,24 +60,59 @@ def find_scans(folder: Path, include: str = "*") -> list[Path]:
         kinds = ", ".join(f"*{suffix}" for suffix in IMAGES)
         raise SrnetError(
             f"{folder}: holds no scan that matches '{include}'; "
-            f"put {kinds} files or folders of DICOM files there"
+            f"put {kinds} files, folders of DICOM files, or archives of them there"
         )
     return found
 
 
 def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
     """Read one local scan into the canonical orientation."""
-    path = Path(scan.files[0])
-    return canonical(check_geometry(import_image(path), str(path)))
+    return canonical(read_path(Path(scan.files[0])))
+
+
+def read_path(path: Path) -> Image:
+    """Read an image file, a folder with one DICOM series, or an archive of either.
+
+    Raises
+    ------
+    ScanRejected
+        If it cannot be read, or its grid cannot be used.
+    """
+    if path.is_dir():
+        image = read_series(path)
+    elif path.name.lower().endswith(ARCHIVES):
+        image = _read_archive(path)
+    else:
+        image = import_image(path)
+    return check_geometry(image, str(path))
+
+
+def _read_archive(archive: Path) -> Image:
+    with TemporaryDirectory(prefix="srnet-") as scratch:
+        unpack(archive, Path(scratch))
+        found = sorted(_walk(Path(scratch)))
+        if len(found) != 1:
+            raise ScanRejected(
+                f"{archive}: holds {len(found)} scans where one is expected; "
+                "unpack it with `srnet scans unpack` and give the folder instead"
+            )
+        try:
+            return read_path(found[0])
+        except ScanRejected as rejection:
+            # The scratch folder is gone when the message is read.
+            inner = str(rejection).replace(scratch, str(archive))
+            raise ScanRejected(inner) from None
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    if has_dicom(folder):
+        yield folder
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
         if path.is_dir():
             yield from _walk(path)
-        elif path.name.lower().endswith(IMAGES):
+        elif path.name.lower().endswith((*IMAGES, *ARCHIVES)):
             yield path
 
 
@@ -90,7 +128,8 @@ def _scan_ids(paths: list[Path]) -> list[str]:
 
 def _plain_id(path: Path) -> str:
     text = path.as_posix()
-    longest = max((s for s in IMAGES if text.lower().endswith(s)), key=len, default="")
+    known = (*IMAGES, *ARCHIVES)
+    longest = max((s for s in known if text.lower().endswith(s)), key=len, default="")
     name = text[: len(text) - len(longest)].replace("/", "_")
     return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "scan"
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from srnet.dataset.predictions import write_predictions
 from srnet.errors import SrnetError
-from srnet.nets.mlem import fit_to_views
+from srnet.nets.mlem import fit_to_views, seen_by_both
 from srnet.target import TARGET_MAX
 from srnet.train.data import Batch, Samples, load_samples
 
@@ -24,7 +24,7 @@ __all__ = ["FLOOR_METHODS", "predict_floor"]
 
 IPF_SWEEPS = 20
 # Where no training scan has bone the mean is 0, which no update could raise.
-_PRIOR_FLOOR = 1e-4
+_PRIOR_FLOOR = 1e-5
 
 FloorMethod = Callable[[Samples, Samples], Iterator[Tensor]]
 
@@ -56,10 +56,13 @@ def nearest_neighbour(train: Samples, test: Samples) -> Iterator[Tensor]:
 
 
 def back_projection(train: Samples, test: Samples) -> Iterator[Tensor]:
-    """Yield the two x-rays multiplied along their rays: one sweep from a constant volume."""
+    """Yield the two x-rays multiplied along their rays: one sweep from a constant volume.
+
+    Voxels that a view does not see are 0.
+    """
     del train
     for case in _cases(test):
-        yield fit_to_views(torch.ones_like(case.target), case.views)
+        yield fit_to_views(seen_by_both(case.views), case.views)
 
 
 def ipf(train: Samples, test: Samples) -> Iterator[Tensor]:

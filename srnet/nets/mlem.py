@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from srnet.nets.projector import Projection, projections
 from srnet.nets.views import Views
 
-__all__ = ["Mlem", "fit_to_views", "mlem_update"]
+__all__ = ["Mlem", "fit_to_views", "mlem_update", "seen_by_both"]
 
 _EPSILON = 1e-6
 
@@ -42,6 +42,19 @@ def fit_to_views(volume: Tensor, views: Views, sweeps: int = 1) -> Tensor:
             for channel, projection in enumerate(pair):
                 fitted = mlem_update(fitted, views.integral[:, channel].float(), projection)
     return fitted[:, None]
+
+
+def seen_by_both(views: Views) -> Tensor:
+    """Return (N, 1, S, S, S): 1 in voxels that rays of both views meet, 0 elsewhere.
+
+    The detectors cover the volume in the isocentre plane; nearer to the source
+    the outermost voxels lie beside the beam.
+    """
+    samples, _, size, _ = views.integral.shape
+    seen = torch.ones((samples, size, size, size), device=views.integral.device)
+    for projection in projections(views.spacing_mm, size, views.source_mm):
+        seen *= projection.transpose(torch.ones_like(views.integral[:, 0]).float()) > 0
+    return seen[:, None]
 
 
 class Mlem(nn.Module):

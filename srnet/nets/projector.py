@@ -109,7 +109,9 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
             f"a source {source.min().item():g} mm from the isocentre stands inside a volume that "
             f"reaches {reach.max().item():g} mm; raise drr.source_to_isocentre_mm"
         )
-    return _projection(AP, spacing, centred, source), _projection(LATERAL, spacing, centred, source)
+    return _projection(AP, spacing, centred, source), _projection(
+        LATERAL, spacing, centred, source
+    )
 
 
 def _projection(axis: Axis, spacing: Tensor, centred: Tensor, source: Tensor) -> Projection:

@@ -41,6 +41,8 @@ __all__ = ["TrainingRun", "train"]
 
 log = logging.getLogger(__name__)
 
+# The output falls towards the mean volume first, and may rise again.
+_AWAKE_BY = 0.25
 _PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -163,7 +165,8 @@ def _run_epochs(
             row = {"epoch": float(course.epoch + 1)} | _one_epoch(trainer, course, training, bar)
             if _is_validated(course.epoch, run.settings):
                 scores = validate(trainer.net, validation)
-                raise_if_dead(scores)
+                if course.epoch + 1 >= _AWAKE_BY * run.settings.epochs:
+                    raise_if_dead(scores)
                 row |= scores.scores()
                 _keep_best(course, trainer, scores)
                 files.watch.picture(course.epoch + 1, scores.truth, scores.prediction)

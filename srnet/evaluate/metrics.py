@@ -73,7 +73,7 @@ def paper_scores(truth: Array, prediction: Array) -> dict[str, float]:
     squared = (error * error).astype(np.float64)
     return {
         "PSNR": _mean_over_axes(lambda axis: float(_slice_psnr(squared, axis).mean())),
-        "SSIM": _mean_over_axes(lambda axis: _slice_ssim(truth, prediction, axis)),
+        "SSIM": _mean_over_axes(lambda axis: slice_ssim(truth, prediction, axis)),
         "CS": cosine(truth, prediction),
         "MAE": float(np.abs(error).mean()),
         "MSE": float(squared.mean()),
@@ -121,7 +121,7 @@ def strict_scores(
         "MAE_bone": _mean(error[true_bone]),
         "MAE_outside": _mean(error[~true_bone]),
         "PSNR3D_2500": psnr(mse, FULL_SCALE),
-        "SSIM3D": _volume_ssim(truth, prediction),
+        "SSIM3D": volume_ssim(truth, prediction),
         "HD95_mm": distances.hausdorff95(),
         "ASSD_mm": distances.average(),
         "SD_1voxel": voxels.share_within(1.0),
@@ -192,12 +192,14 @@ def _slice_psnr(squared: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return decibels
 
 
-def _slice_ssim(truth: Array, prediction: Array, axis: int) -> float:
+def slice_ssim(truth: Array, prediction: Array, axis: int) -> float:
+    """Return the mean SSIM of the slices across `axis`: 7x7 uniform window, range 1."""
     a, b = (x.astype(np.float64) for x in (truth, prediction))
     return float(_similarity(a, b, data_range=1.0, channel_axis=axis))
 
 
-def _volume_ssim(truth: Array, prediction: Array) -> float:
+def volume_ssim(truth: Array, prediction: Array) -> float:
+    """Return the 3-D SSIM: Gaussian window of 1.5 voxels, range 1."""
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(_similarity(truth, prediction, data_range=1.0, **gaussian))
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from srnet.errors import SrnetError
 
-__all__ = ["Perceptual", "features_digest", "read_features"]
+__all__ = ["Perceptual", "features_digest", "mend_torchvision", "read_features"]
 
 FEATURES_SHA256 = "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c41a"
 """Digest of the convolutions of torchvision's AlexNet, see `features_digest`."""
@@ -151,11 +151,18 @@ def _as_images(stack: NDArray[np.float32]) -> Tensor:
 
 
 def _import_lpips() -> Any:
-    """Import `lpips` beside a torch without CUDA too.
+    mend_torchvision()
+    import lpips
+
+    return lpips
+
+
+def mend_torchvision() -> None:
+    """Make `torchvision` importable beside a torch without CUDA too.
 
     torchvision's wheel registers its operators from a library that needs CUDA;
     without it, its import stops at the missing `nms`. Declaring such operators,
-    which AlexNet never calls, is enough.
+    which no backbone calls, is enough.
     """
     try:
         import torchvision  # noqa: F401
@@ -164,9 +171,6 @@ def _import_lpips() -> Any:
             del sys.modules[name]
         for operator in ("nms", "qnms"):
             _DECLARED.define(f"{operator}(Tensor dets, Tensor scores, float threshold) -> Tensor")
-    import lpips
-
-    return lpips
 
 
 _LIBRARY: Callable[..., Any] = torch.library.Library

@@ -18,7 +18,7 @@ from srnet.config.figures import FigureSettings
 from srnet.figures.camera import FROM_BEHIND, Camera, fit, position_mm
 from srnet.figures.cases import Case, network_value
 from srnet.figures.difference import difference_key, draw_box, mean_difference, worst_window
-from srnet.figures.isosurface import Shot, render_surfaces
+from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.names import printed_name
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
 from srnet.figures.sheet import COLUMN, Margins, Sheet, new_sheet, row_height
@@ -75,8 +75,8 @@ def comparison_page(
         sheet.block_head(start, head)
         for number, name in enumerate(case.volumes()):
             sheet.column_head(start + number, printed_name(name))
-        _draw_surfaces(sheet, start, case, shared)
         _draw_slices(sheet, start, case, shared)
+    _draw_surfaces(sheet, starts, blocks, shared)
     sheet.title(title)
     return sheet.figure
 
@@ -91,31 +91,55 @@ def _heights(case: Case, level: float) -> list[float]:
     return [row_height((tall, wide)), COLUMN, *slices, max(slices[-1], KEYS)]
 
 
-def _draw_surfaces(sheet: Sheet, start: int, case: Case, shared: _Style) -> None:
-    """Draw the two rows of 3-D views of a case."""
-    grid, volumes = case.truth.grid, case.volumes()
+@dataclass(frozen=True)
+class _Views:
+    """How the 3-D views of a case are seen: as a whole, and enlarged."""
+
+    scene: Scene
+    whole: Camera
+    near: Camera
+
+    def shots(self, sheet: Sheet, dpi: int) -> list[Shot]:
+        """Return what to render: every volume as a whole, then every one enlarged."""
+        return [
+            Shot(self.scene, name, camera, _pixels(sheet, row, dpi))
+            for row, camera in enumerate((self.whole, self.near))
+            for name in self.scene.volumes
+        ]
+
+
+def _pixels(sheet: Sheet, row: int, dpi: int) -> tuple[int, int]:
+    return round(sheet.heights[row] * dpi), round(sheet.column_width * dpi)
+
+
+def _views(sheet: Sheet, case: Case, level: float) -> _Views:
     aspect = sheet.column_width / sheet.heights[0]
-    whole = fit(case.truth.array > shared.level, grid, FROM_BEHIND, aspect)
-    spot = _worst_spot(case)
-    near = Camera(spot, FROM_BEHIND, whole.half_height_mm / ENLARGEMENT)
-    for row, camera in enumerate((whole, near)):
-        size = sheet.heights[row], sheet.column_width
-        pixels = round(size[0] * shared.dpi), round(size[1] * shared.dpi)
-        shots = [Shot(name, camera) for name in volumes]
-        pictures = render_surfaces(volumes, grid, shared.level, shots, pixels)
-        for number, picture in enumerate(pictures):
-            axes = sheet.cell(row, start + number, size)
-            draw_surface(axes, picture, camera)
-            if row == 0:
-                _mark(axes, whole, near, aspect)
-            if number == 0:
-                scale_bar(axes, colour="black")
+    whole = fit(case.truth.array > level, case.truth.grid, FROM_BEHIND, aspect)
+    near = Camera(_worst_spot(case), FROM_BEHIND, whole.half_height_mm / ENLARGEMENT)
+    return _Views(Scene(case.volumes(), case.truth.grid, level), whole, near)
 
 
-def _mark(axes: Axes, whole: Camera, near: Camera, aspect: float) -> None:
+def _draw_surfaces(
+    sheet: Sheet, starts: Sequence[int], cases: Sequence[Case], shared: _Style
+) -> None:
+    """Draw the two rows of 3-D views of all cases, rendered in one go."""
+    seen = [_views(sheet, case, shared.level) for case in cases]
+    pictures = iter(render_surfaces([s for v in seen for s in v.shots(sheet, shared.dpi)]))
+    for start, views in zip(starts, seen, strict=True):
+        for row, camera in enumerate((views.whole, views.near)):
+            for column in range(start, start + len(views.scene.volumes)):
+                axes = sheet.cell(row, column, (sheet.heights[row], sheet.column_width))
+                draw_surface(axes, next(pictures), camera)
+                if row == 0:
+                    _mark(axes, views, sheet.column_width / sheet.heights[0])
+                if column == start:
+                    scale_bar(axes, colour="black")
+
+
+def _mark(axes: Axes, views: _Views, aspect: float) -> None:
     """Draw the frame of the enlarged view into the whole one."""
-    right, up = whole.project(np.array([near.focus_mm]))[0]
-    half, small = whole.half_height_mm, near.half_height_mm
+    right, up = views.whole.project(np.array([views.near.focus_mm]))[0]
+    half, small = views.whole.half_height_mm, views.near.half_height_mm
     draw_box(axes, (half - up - small, half * aspect + right - small), (2 * small, 2 * small))
 
 

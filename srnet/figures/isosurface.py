@@ -17,57 +17,69 @@ from srnet.figures import isosurface_worker
 from srnet.figures.camera import Camera
 from srnet.volume import Grid
 
-__all__ = ["Shot", "render_surfaces"]
+__all__ = ["Scene", "Shot", "render_surfaces"]
 
 # Neither needs a display or X11: Mesa's software drawing does.
 WINDOWS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One picture to take: of the volume with this name, by this camera."""
+class Scene:
+    """Volumes on one grid, of which surfaces are drawn.
 
-    volume: str
-    camera: Camera
-
-
-def render_surfaces(
-    volumes: Mapping[str, NDArray[np.float32]],
-    grid: Grid,
-    level: float,
-    shots: Sequence[Shot],
-    pixels: tuple[int, int],
-) -> list[NDArray[np.uint8]]:
-    """Return a picture (height, width, 3) on white of each of `shots`.
-
-    Parameters
+    Attributes
     ----------
     volumes
-        Arrays in the orientation of `srnet.volume`, all on `grid`.
+        Arrays in the orientation of `srnet.volume`, by name.
     grid
         Their geometry.
     level
-        Value of the surface. A volume that stays below gives a white picture.
-    shots
-        What to draw.
-    pixels
-        Height and width of every picture.
+        Value of the surface, the same for all.
+    """
+
+    volumes: Mapping[str, NDArray[np.float32]]
+    grid: Grid
+    level: float
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture to take: of a volume of a scene, `pixels` high and wide."""
+
+    scene: Scene
+    volume: str
+    camera: Camera
+    pixels: tuple[int, int]
+
+
+def render_surfaces(shots: Sequence[Shot]) -> list[NDArray[np.uint8]]:
+    """Return a picture (height, width, 3) on white of each of `shots`.
+
+    A volume that stays below the level of its scene gives a white picture.
+    All shots of a page in one call start one process only.
 
     Raises
     ------
     SrnetError
         If no library for drawing without a screen works; it names the packages.
     """
-    request = {
-        "level": level,
-        "pixels": pixels,
-        "spacing_mm": grid.spacing_mm[::-1],
-        "shots": [{"volume": f"volume_{s.volume}", **asdict(s.camera)} for s in shots],
-    }
-    arrays = {f"volume_{name}": array.T[::-1, ::-1, ::-1] for name, array in volumes.items()}
+    arrays, wanted = {}, []
+    scenes = {id(shot.scene): number for number, shot in enumerate(shots)}
+    for shot in shots:
+        name = f"{scenes[id(shot.scene)]}_{shot.volume}"
+        arrays[name] = shot.scene.volumes[shot.volume].T[::-1, ::-1, ::-1]
+        wanted.append(
+            {
+                "volume": name,
+                "level": shot.scene.level,
+                "spacing_mm": shot.scene.grid.spacing_mm[::-1],
+                "pixels": shot.pixels,
+                **asdict(shot.camera),
+            }
+        )
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
-        np.savez(question, request=np.array(json.dumps(request)), **arrays)  # type: ignore[arg-type]
+        np.savez(question, request=np.array(json.dumps(wanted)), **arrays)  # type: ignore[arg-type]
         _run_worker(question, answer)
         with np.load(answer) as file:
             return [file[f"picture{number}"] for number in range(len(shots))]

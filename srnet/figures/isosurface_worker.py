@@ -21,13 +21,14 @@ TAUBIN = {"n_iter": 20, "pass_band": 0.1}
 def main(request: str, answer: str) -> None:
     """Draw the shots that the `.npz` file `request` asks for into the file `answer`."""
     with np.load(request) as file:
-        wanted = json.loads(str(file["request"]))
-        names = sorted({shot["volume"] for shot in wanted["shots"]})
-        spacing = wanted["spacing_mm"]
-        surfaces = {name: _surface(file[name], spacing, wanted["level"]) for name in names}
+        shots = json.loads(str(file["request"]))
+        surfaces = {
+            shot["volume"]: _surface(file[shot["volume"]], shot["spacing_mm"], shot["level"])
+            for shot in {shot["volume"]: shot for shot in shots}.values()
+        }
     pictures = {
-        f"picture{number}": _picture(surfaces[shot["volume"]], shot, wanted["pixels"])
-        for number, shot in enumerate(wanted["shots"])
+        f"picture{number}": _picture(surfaces[shot["volume"]], shot)
+        for number, shot in enumerate(shots)
     }
     np.savez(answer, **pictures)  # type: ignore[arg-type]
 
@@ -48,10 +49,10 @@ def _surface(array: NDArray[np.float32], spacing_mm: list[float], level: float) 
     return surface.smooth_taubin(**TAUBIN).compute_normals(split_vertices=False)
 
 
-def _picture(surface: Any, shot: dict[str, Any], pixels: list[int]) -> NDArray[np.uint8]:
+def _picture(surface: Any, shot: dict[str, Any]) -> NDArray[np.uint8]:
     import pyvista
 
-    height, width = pixels
+    height, width = shot["pixels"]
     plotter: Any = pyvista.Plotter(
         off_screen=True, window_size=[width, height], lighting="light kit"
     )

@@ -15,7 +15,7 @@ from srnet.config.prepare import BoneSettings
 from srnet.errors import ScanRejected
 from srnet.figures.camera import FROM_BEHIND, fit
 from srnet.figures.canvas import new_figure, save_figure, style
-from srnet.figures.isosurface import Shot, render_surfaces
+from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, draw, letters, scale_bar
 from srnet.figures.sheet import Sheet, new_sheet, row_height
 from srnet.figures.surface import draw_surface
@@ -133,10 +133,12 @@ def _draw_surfaces(
     coarse = Grid(shapes[0].shape, (down, back, left), (0.0, 0.0, 0.0))
     body = shapes[0] > SKIN_HU
     camera = fit(body, coarse, FROM_BEHIND, aspect=size[1] / size[0])
-    for row, (array, level) in enumerate(zip(shapes, levels, strict=True)):
-        shown = {"volume": array - array.min()}
-        above = float(level - array.min())
-        [picture] = render_surfaces(shown, coarse, above, [Shot("volume", camera)], pixels)
+    scenes = [
+        Scene({"scan": array - array.min()}, coarse, float(level - array.min()))
+        for array, level in zip(shapes, levels, strict=True)
+    ]
+    pictures = render_surfaces([Shot(scene, "scan", camera, pixels) for scene in scenes])
+    for row, picture in enumerate(pictures):
         axes = sheet.cell(row, 0, size)
         draw_surface(axes, picture, camera)
         scale_bar(axes, colour="black")

@@ -1,0 +1,64 @@
+import re
+
+import pytest
+from browser import chromium, find_chromium
+from PIL import Image
+
+from srnet.config.figures import FigureSettings
+from srnet.errors import SrnetError
+from srnet.figures.make_page import PageParts, make_page
+
+
+@pytest.fixture
+def parts(tmp_path):
+    table = tmp_path / "table1.html"
+    table.write_text(
+        "<!doctype html>\n<html><style>td{}</style><h1>Table I</h1>"
+        "<table><tr><td>3DSRNet</td></tr></table><ul><li>60 scans</li></ul></html>\n"
+    )
+    figure = tmp_path / "overview.png"
+    Image.new("L", (40, 20), 128).save(figure)
+    return PageParts([table], [figure], {"overview": "Truth &\nmethods."})
+
+
+@pytest.fixture
+def page_file(fake_run, parts, tmp_path):
+    page = tmp_path / "index.html"
+    make_page(page, parts, fake_run.test, list(fake_run.predictions.values()), FigureSettings())
+    return page
+
+
+def test_page_shows_table_figure_and_usual_case(page_file):
+    text = re.sub(r"(?s)<script.*?</script>", "", page_file.read_text(encoding="utf-8"))
+    assert "<td>3DSRNet</td>" in text
+    assert text.count("<h1>") == 1
+    assert "<figcaption>Truth &amp; methods.</figcaption>" in text
+    assert "Look into test scan sub-a_ct" in text
+    assert not re.search(r'(src|href)="(?!data:)', text)
+
+
+def test_foreign_table_is_refused(fake_run, parts, tmp_path):
+    foreign = tmp_path / "foreign.html"
+    foreign.write_text("nothing")
+    changed = PageParts([foreign], [], {})
+    with pytest.raises(SrnetError, match="make_table"):
+        make_page(
+            tmp_path / "i.html",
+            changed,
+            fake_run.test,
+            [fake_run.predictions["ipf"]],
+            FigureSettings(),
+        )
+
+
+def test_page_opens_in_a_real_browser_without_a_request(page_file, tmp_path):
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no chromium on this machine: the page is not tried in a browser")
+    with chromium(program, tmp_path / "profile") as page:
+        page.open(page_file)
+        page.wait_for("document.body.dataset.viewers === 'ready'")
+        shown = page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
+        assert shown
+        assert page.errors == []
+        assert all(url.startswith(("file:", "data:", "blob:")) for url in page.requests)

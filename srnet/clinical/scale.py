@@ -52,9 +52,10 @@ def settle_scale(pair: Pair, model: ModelFolder) -> Scale:
         pixel_mm = film.spacing_mm[1] if film.spacing_mm else height_mm / box.height
         extents[film.view.columns] = box.width * pixel_mm
     spacing = tuple(extents[axis] / model.size for axis in Axis)
+    shape = model.size, model.size, model.size
     known = all(film.is_drr for film, _ in pair.films)
     return Scale(
-        grid=_centred_grid(model.size, (spacing[0], spacing[1], spacing[2])),
+        grid=Grid.centred(shape, (spacing[0], spacing[1], spacing[2]), (0.0, 0.0, 0.0)),
         spacing_known=bool(heights),
         full_scale_hu_mm={
             view: _full_scale(pair, view, model, known, spacing[0] if not heights else None)
@@ -75,8 +76,3 @@ def _full_scale(
     statistics = model.statistics
     median = statistics.of(view).full_scale_hu_mm
     return median if voxel_mm is None else median * voxel_mm / statistics.spacing_median_mm[0]
-
-
-def _centred_grid(size: int, spacing_mm: tuple[float, float, float]) -> Grid:
-    down, back, left = ((size - 1) / 2 * spacing for spacing in spacing_mm)
-    return Grid((size, size, size), spacing_mm, (left, back, down))

@@ -24,7 +24,7 @@ from srnet.clinical.reconstruct_films import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.figures.camera import FROM_BEHIND, fit
 from srnet.figures.canvas import INK, MUTED, new_figure
-from srnet.figures.isosurface import Shot, render_surfaces
+from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.panel import AXIAL, CORONAL, LETTER, SAGITTAL, draw, letters, scale_bar
 from srnet.figures.panel import View as Plane
 from srnet.prepare.geometry import View
@@ -56,12 +56,7 @@ def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
     for column, plane in enumerate((AXIAL, SAGITTAL, CORONAL), start=1):
         _slice_panel(_cell(figure, 1, column), plane, result, "fgh"[column - 1])
     for column, view in enumerate(View):
-        axes = _cell(figure, 2, column)
-        pixel_mm = _pixel_mm(view, result)
-        both = overlay(result.prepared[view].grey, result.drrs[view])
-        draw(axes, both, pixel_mm, (0.0, 1.0))
-        agreement = result.consistency[view].correlation
-        axes.set_title(f"{NAMES[view]}: film red, own DRR cyan, r = {agreement:.2f}")
+        _overlay_panel(_cell(figure, 2, column), view, result)
     _text_panel(figure, result)
     return figure
 
@@ -114,6 +109,15 @@ def _picture(axes: Axes, grey: Grey, view: View, result: Reconstruction) -> None
     draw(axes, grey, _pixel_mm(view, result), (0.0, max(1e-3, float(np.quantile(grey, 0.998)))))
 
 
+def _overlay_panel(axes: Axes, view: View, result: Reconstruction) -> None:
+    high, wide = _pixel_mm(view, result)
+    both = overlay(result.prepared[view].grey, result.drrs[view])
+    axes.imshow(both, extent=(0, wide * both.shape[1], high * both.shape[0], 0))
+    axes.set_axis_off()
+    agreement = result.consistency[view].correlation
+    axes.set_title(f"{NAMES[view]}: film red, own DRR cyan, r = {agreement:.2f}")
+
+
 def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
     spacing = result.scale.grid.spacing_mm
     return spacing[Axis.CRANIOCAUDAL], spacing[view.columns]
@@ -133,10 +137,11 @@ def _slice_panel(axes: Axes, plane: Plane, result: Reconstruction, letter: str) 
 def _surface_panel(axes: Axes, result: Reconstruction, settings: ClinicalSettings) -> None:
     """Show the bone surface from behind and the patient's left."""
     grid, values = result.volume.grid, result.volume.array
-    aspect = PIXELS[1] / PIXELS[0]
-    camera = fit(values > settings.bone_threshold, grid, FROM_BEHIND, aspect)
-    shots = [Shot("spine", camera)]
-    picture = render_surfaces({"spine": values}, grid, settings.bone_threshold, shots, PIXELS)[0]
+    level = settings.bone_threshold
+    camera = fit(values > level, grid, FROM_BEHIND, PIXELS[1] / PIXELS[0])
+    picture = render_surfaces(
+        [Shot(Scene({"spine": values}, grid, level), "spine", camera, PIXELS)]
+    )[0]
     axes.imshow(picture)
     axes.set_axis_off()
     axes.set_title("(e) surface from behind, left")

@@ -11,7 +11,6 @@ Orientation, stated once for the whole package:
 Everything else converts here, on reading and on writing.
 """
 
-import gzip
 import math
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.atomic import atomic_path
 from srnet.errors import ScanRejected
+from srnet.nifti import read_nifti, write_nifti
 from srnet.rejection import raise_if_buried
 from srnet.stamp import record_id
 
@@ -135,22 +134,17 @@ def read_volume(path: str | Path) -> Volume:
     ------
     ScanRejected
         If the file is the tombstone of a rejected scan.
+    SrnetError
+        If the file is damaged, or not of this package's making.
     """
-    import nibabel
-
     raise_if_buried(path)
-    image = nibabel.Nifti1Image.from_filename(str(path))
-    ras = np.asarray(image.dataobj)
-    array = np.ascontiguousarray(ras[::-1, ::-1, ::-1].T)
-    affine = np.asarray(image.affine)
-    corner = affine @ np.array([*(n - 1 for n in ras.shape), 1.0])
-    right, anterior, superior = (float(s) for s in np.diag(affine)[:3])
-    grid = Grid(
-        shape=(array.shape[0], array.shape[1], array.shape[2]),
-        spacing_mm=(superior, anterior, right),
-        origin_mm=(float(corner[0]), float(corner[1]), float(corner[2])),
-    )
-    return Volume(array, grid)
+    upwards, spacing, origin = read_nifti(path)
+    right, anterior, superior = (float(step) for step in spacing)
+    array = np.ascontiguousarray(upwards[::-1, ::-1, ::-1])
+    down, back, left = array.shape
+    last = np.array([left - 1, back - 1, down - 1]) * spacing.astype(float)
+    x, y, z = (float(place) for place in origin + last)
+    return Volume(array, Grid((down, back, left), (superior, anterior, right), (x, y, z)))
 
 
 def write_volume(path: str | Path, volume: Volume) -> None:
@@ -159,25 +153,11 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     Both the qform and the sform carry the affine; units are mm; `descrip`
     carries the id of the provenance record.
     """
-    import nibabel
-
-    ras = volume.array.T[::-1, ::-1, ::-1]
-    affine = volume.grid.affine[:, [2, 1, 0, 3]].copy()
-    last = affine @ np.array([*(n - 1 for n in ras.shape), 1.0])
-    affine[:3, :3] *= -1
-    affine[:3, 3] = last[:3]
-    image = nibabel.Nifti1Image(ras, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_qform(affine, code="scanner")
-    image.set_sform(affine, code="scanner")
-    image.header["descrip"] = record_id().encode()
-    # A fixed time stamp keeps equal volumes equal byte for byte.
-    with (
-        atomic_path(path) as partial,
-        partial.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed,
-    ):
-        packed.write(image.to_bytes())
+    grid = volume.grid
+    spacing = grid.spacing_mm[::-1]
+    reach = [(n - 1) * step for n, step in zip(grid.shape[::-1], spacing, strict=True)]
+    origin = [place - length for place, length in zip(grid.origin_mm, reach, strict=True)]
+    write_nifti(path, volume.array[::-1, ::-1, ::-1], spacing, origin, record_id())
 
 
 @dataclass(frozen=True)

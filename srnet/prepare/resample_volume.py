@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from srnet.config.prepare import ResampleSettings
 from srnet.errors import ScanRejected
-from srnet.prepare.masks import bounding_box
+from srnet.prepare.box import bounding_box
 from srnet.target import to_target
 from srnet.volume import AIR_HU, Grid, Volume
 

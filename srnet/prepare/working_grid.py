@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from srnet.prepare.masks import Mask
+from srnet.prepare.box import Mask
 from srnet.volume import Grid
 
 __all__ = ["WorkingGrid"]

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from srnet.prepare.masks import (
-    bounding_box,
     close_gaps,
     fill_holes,
     keep_cortical_pieces,
@@ -15,19 +14,6 @@ def box(shape, *sides):
     mask = np.zeros(shape, bool)
     mask[tuple(slice(*side) for side in sides)] = True
     return mask
-
-
-def test_bounding_box_encloses_exactly_and_margins_stop_at_the_edge():
-    mask = box((8, 9, 10), (2, 4), (0, 3), (9, 10))
-    assert bounding_box(mask) == (slice(2, 4), slice(0, 3), slice(9, 10))
-    inner = mask[bounding_box(mask, margin=2)]
-    assert inner.shape == (6, 5, 3)
-    assert inner.sum() == mask.sum()
-
-
-def test_bounding_box_of_nothing_is_empty():
-    mask = np.zeros((3, 4, 5), bool)
-    assert mask[bounding_box(mask, margin=2)].size == 0
 
 
 def test_largest_piece_ignores_corner_contacts():

@@ -1,0 +1,71 @@
+"""`srnet prepare`: one CT scan to bone, target volume and two DRRs."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.scans import Scan
+from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.errors import SrnetError
+from srnet.prepare.project_drr import project_drr
+from srnet.prepare.resample_volume import resample_volume
+from srnet.prepare.separate_bone import BoneSeparation, separate_bone
+from srnet.volume import write_volume
+from srnet.xray import write_xray
+
+__all__ = ["add_arguments", "run"]
+
+SIZES = range(16, 513)
+Kind = TypeVar("Kind", BoneSettings, ResampleSettings, DrrSettings)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the scan, the folder to write, and what may differ from the defaults."""
+    parser.add_argument("scan", type=Path, help="image file, DICOM folder, or archive of either")
+    parser.add_argument("folder", type=Path, help="folder to write the four files into")
+    parser.add_argument(
+        "--size", type=int, default=128, help="edge of volume and x-rays (default: %(default)s)"
+    )
+    parser.add_argument("--variant", choices=("window", "literal"), help="of the bone separation")
+    parser.add_argument("--mode", choices=("resize", "isotropic"), help="of the resampling")
+    parser.add_argument("--source-to-isocentre-mm", type=float)
+    parser.add_argument("--source-to-detector-mm", type=float)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write `bone.nii.gz`, `volume.nii.gz`, `ap.png` and `lateral.png`.
+
+    Raises
+    ------
+    SrnetError
+        If the scan is missing or refused, or an option is out of range.
+    """
+    if not arguments.scan.exists():
+        raise SrnetError(f"{arguments.scan}: does not exist; give a CT file or a DICOM folder")
+    if arguments.size not in SIZES:
+        raise SrnetError(f"--size {arguments.size}: give {SIZES[0]} to {SIZES[-1]} voxels")
+    given = {key: value for key, value in vars(arguments).items() if value is not None}
+    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(arguments.scan),))
+    bone = separate_bone(acquire(row, seed=0), _settings(BoneSettings, given))
+    volume = resample_volume(bone.volume, arguments.size, _settings(ResampleSettings, given))
+    ap, lateral = project_drr(volume, _settings(DrrSettings, given))
+    write_volume(arguments.folder / "bone.nii.gz", bone.volume)
+    write_volume(arguments.folder / "volume.nii.gz", volume)
+    write_xray(arguments.folder / "ap.png", ap)
+    write_xray(arguments.folder / "lateral.png", lateral)
+    _report(bone, arguments.folder)
+    return 0
+
+
+def _settings(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
+    """Return settings of one stage from those options that it knows."""
+    return kind.parse({key: given[key] for key in kind.model_fields if key in given})
+
+
+def _report(bone: BoneSeparation, folder: Path) -> None:
+    print(f"bone above {bone.threshold_hu:.0f} HU, {bone.bone_ml:.0f} ml")
+    for warning in bone.warnings:
+        print(f"warning: {warning}")
+    print(f"{folder}: bone.nii.gz, volume.nii.gz, ap.png, lateral.png")

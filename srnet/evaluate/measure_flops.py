@@ -144,6 +144,8 @@ _NORMALISATIONS = (
     nn.modules.batchnorm._BatchNorm,
     nn.modules.instancenorm._InstanceNorm,
     nn.LayerNorm,
+    # Unknown to thop; stands where the published modules have batch normalisation.
+    nn.GroupNorm,
 )
 _MACS: tuple[tuple[tuple[type[nn.Module], ...], Callable[[Any, Tensor, Tensor], int]], ...] = (
     (_CONVOLUTIONS, _convolution),

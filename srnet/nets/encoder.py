@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from srnet.nets.body import scaled
 
-__all__ = ["Encoder", "map_sizes"]
+__all__ = ["BASE", "Encoder", "map_sizes", "skip_channels"]
 
 _LAYERS = (6, 12, 24, 16)
 _LAST_LAYERS = 6
@@ -60,34 +60,38 @@ def _stage(channels: int, layers: int, growth: int, *, halve: bool) -> nn.Sequen
     return nn.Sequential(*modules)
 
 
+def skip_channels(size: int, width: float) -> list[int]:
+    """Return the channels of stem and stages that have a skip; 64, 128, 256, 512, 512."""
+    counts = [scaled(_STEM, width)]
+    for layers in _LAYERS[: len(map_sizes(size)) - 1]:
+        counts.append((counts[-1] + layers * scaled(_GROWTH, width)) // 2)
+    return counts
+
+
 class Encoder(nn.Module):
     """Stem, stages with a skip each, and a last stage that is pooled to a vector.
 
     Attributes
     ----------
-    skip_channels
-        Channels of the skip maps, finest first; 64, 128, 256, 512, 512 as published.
     pooled_channels
         Length of the pooled vector; 704 as published.
     """
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
-        growth, channels = scaled(_GROWTH, width), scaled(_STEM, width)
+        growth, channels = scaled(_GROWTH, width), skip_channels(size, width)
         self.stem = nn.Sequential(
             nn.ReflectionPad2d(3),
-            nn.Conv2d(1, channels, 7),
-            nn.InstanceNorm2d(channels),
+            nn.Conv2d(1, channels[0], 7),
+            nn.InstanceNorm2d(channels[0]),
             nn.ReLU(),
         )
-        self.stages = nn.ModuleList()
-        self.skip_channels = [channels]
-        for layers in _LAYERS[: len(map_sizes(size)) - 1]:
-            self.stages.append(_stage(channels, layers, growth, halve=True))
-            channels = (channels + layers * growth) // 2
-            self.skip_channels.append(channels)
-        self.last = _stage(channels, _LAST_LAYERS, growth, halve=False)
-        self.pooled_channels = channels + _LAST_LAYERS * growth
+        self.stages = nn.ModuleList(
+            _stage(count, layers, growth, halve=True)
+            for count, layers in zip(channels[:-1], _LAYERS, strict=False)
+        )
+        self.last = _stage(channels[-1], _LAST_LAYERS, growth, halve=False)
+        self.pooled_channels = channels[-1] + _LAST_LAYERS * growth
 
     def pool(self, feature: Tensor) -> Tensor:
         """Run the last stage on the coarsest skip map; (N, C) mean over its 4 x 4 output."""

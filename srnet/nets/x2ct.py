@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from srnet.config.nets import X2ctSettings
 from srnet.nets.body import Body
 from srnet.nets.decoder import Decoder
-from srnet.nets.encoder import Encoder, map_sizes
+from srnet.nets.encoder import Encoder, map_sizes, skip_channels
 from srnet.nets.lift import BottomLift, SkipLift
+from srnet.nets.refinement import Refinement
 
-__all__ = ["Refinement", "ViewNet", "X2ctMultiView", "X2ctSingleView", "build"]
+__all__ = ["ViewNet", "X2ctMultiView", "X2ctSingleView", "build"]
 
 # Axes of (N, C, craniocaudal, anteroposterior, left-right) that make a view's
 # frame (N, C, depth, rows, columns), and the way back.
@@ -27,23 +28,6 @@ def build(net: X2ctSettings, size: int) -> Body:
     return X2ctSingleView(size, width) if net.views == 1 else X2ctMultiView(size, width)
 
 
-class Refinement(nn.Module):
-    """Where a network built on X2CT can change its features; X2CT changes none."""
-
-    def encoded(self, level: int, feature: Tensor) -> Tensor:
-        """Return the map of encoder level `level` (0: stem) as all later layers see it."""
-        del level
-        return feature
-
-    def skipped(self, features: list[Tensor]) -> list[Tensor]:
-        """Return the maps of one view, finest first, as they are lifted."""
-        return features
-
-    def lifted(self, volumes: list[Tensor]) -> list[Tensor]:
-        """Return the lifted skips of one view, finest first, as the decoder joins them."""
-        return volumes
-
-
 class ViewNet(nn.Module):
     """Encoder, lifts and decoder of one view."""
 
@@ -54,7 +38,7 @@ class ViewNet(nn.Module):
         self.bottom = BottomLift(self.encoder.pooled_channels, width)
         self.skips = nn.ModuleList(
             SkipLift(channels, edge, width)
-            for channels, edge in zip(self.encoder.skip_channels, edges, strict=True)
+            for channels, edge in zip(skip_channels(size, width), edges, strict=True)
         )
         self.decoder = Decoder(edges[::-1], width, repeats=2)
 
@@ -66,7 +50,7 @@ class ViewNet(nn.Module):
             feature = refinement.encoded(level, stage(feature))
             features.append(feature)
         base: Tensor = self.bottom(self.encoder.pool(feature))
-        skipped = refinement.skipped(features)
+        skipped = refinement.skipped(features, features)
         volumes = [skip(each) for skip, each in zip(self.skips, skipped, strict=True)]
         return base, refinement.lifted(volumes)[::-1]
 

@@ -68,7 +68,8 @@ def comparison_page(
     shared = _Style((network_value(low), network_value(high)), level, settings.dpi)
     columns = [len(case.volumes()) for case in blocks]
     starts = [sum(columns[:number]) for number in range(len(blocks))]
-    sheet = new_sheet(_heights(blocks[0], level), sum(columns), breaks=starts[1:], margins=MARGINS)
+    heights = [max(row) for row in zip(*(_heights(c, level) for c in blocks), strict=True)]
+    sheet = new_sheet(heights, sum(columns), breaks=starts[1:], margins=MARGINS)
     for row, row_head in enumerate(HEADS):
         sheet.row_head(row, row_head)
     for start, head, case in zip(starts, heads, blocks, strict=True):
@@ -115,7 +116,11 @@ def _pixels(sheet: Sheet, row: int, dpi: int) -> tuple[int, int]:
 def _views(sheet: Sheet, case: Case, level: float) -> _Views:
     aspect = sheet.column_width / sheet.heights[0]
     whole = fit(case.truth.array > level, case.truth.grid, FROM_BEHIND, aspect)
-    near = Camera(_worst_spot(case), FROM_BEHIND, whole.half_height_mm / ENLARGEMENT)
+    half = whole.half_height_mm / ENLARGEMENT
+    # The enlarged part lies wholly in the picture, also where its centre is at the edge.
+    room = whole.half_height_mm * np.array([aspect, 1.0]) - half
+    place = np.clip(whole.project(np.array([_worst_spot(case)]))[0], -room, room)
+    near = Camera(whole.lift(place), FROM_BEHIND, half)
     return _Views(Scene(case.volumes(), case.truth.grid, level), whole, near)
 
 
@@ -183,6 +188,8 @@ def _draw_differences(sheet: Sheet, start: int, case: Case, grey: AxesImage) -> 
         axes = sheet.cell(DIFFERENCE_ROW, start + number, view.size_mm(grid))
         picture = view.slice(array - case.truth.array, index)
         image = draw(axes, picture, view.pixel_mm(grid), (-limit, limit), cmap="RdBu_r")
+    if start > 0:
+        return
     upper, lower = sheet.key_cells(DIFFERENCE_ROW, start, count=2)
     grey_key(upper, grey)
     difference_key(lower, image, TARGET_MAX)

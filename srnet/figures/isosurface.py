@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from srnet.volume import Grid
 
 __all__ = ["Scene", "Shot", "render_surfaces"]
 
-# Neither needs a display or X11: Mesa's software drawing does.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Neither needs a display or X11.
 WINDOWS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 
 
@@ -98,8 +100,9 @@ def _run_worker(question: Path, answer: Path) -> None:
         )
         if process.returncode == 0 and answer.is_file():
             return
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        endings.append(f"{window}: exit {process.returncode}, {last}")
+        last = (_COLOUR.sub("", process.stderr).strip().splitlines() or ["no message"])[-1]
+        # VTK puts time, thread and place before the bar.
+        endings.append(f"{window}: exit {process.returncode}, {last.rpartition('| ')[2]}")
     raise SrnetError(
         "3-D views cannot be drawn on this machine; install libegl1 and libegl-mesa0, or "
         f"libosmesa6 (apt-get install libegl1 libegl-mesa0). Tried {'; '.join(endings)}"

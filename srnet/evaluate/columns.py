@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["COLUMNS", "COUNTS", "METRICS", "PAPER", "STRICT", "Column"]
+__all__ = ["BLOCKS", "COLUMNS", "COUNTS", "METRICS", "PAPER", "STRICT", "Column"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Column:
 
 
 PAPER = (
-    Column("PSNR", "dB", "higher", 4, "slice-averaged PSNR, maximum 4095, 100 dB if identical"),
+    Column("PSNR", "dB", "higher", 2, "slice-averaged PSNR, maximum 4095, 100 dB if identical"),
     Column("SSIM", "", "higher", 4, "slice-averaged SSIM, 7x7 uniform window"),
     Column("CS", "", "higher", 4, "cosine between the two volumes"),
-    Column("MAE", "level", "lower", 4, "mean absolute error of truncated levels, all voxels"),
-    Column("MSE", "level^2", "lower", 4, "mean squared error of truncated levels, all voxels"),
+    Column("MAE", "level", "lower", 2, "mean absolute error of truncated levels, all voxels"),
+    Column("MSE", "level²", "lower", 0, "mean squared error of truncated levels, all voxels"),
     Column(
         "LPIPS",
         "",
@@ -61,7 +61,7 @@ PAPER = (
 )
 """The paper's columns in the paper's order."""
 
-STRICT = (
+_VOLUME = (
     Column("PSNR3D", "dB", "higher", 2, "PSNR of the whole volume, maximum 4095"),
     Column("Dice", "", "higher", 4, "overlap of the bone masks"),
     Column(
@@ -82,12 +82,6 @@ STRICT = (
     ),
     Column("PSNR3D_2500", "dB", "higher", 2, "PSNR of the whole volume, maximum 2500"),
     Column("SSIM3D", "", "higher", 4, "3-D SSIM, Gaussian window of 1.5 voxels"),
-    Column("HD95_mm", "mm", "lower", 2, "95th percentile of the distances between bone surfaces"),
-    Column("ASSD_mm", "mm", "lower", 2, "mean distance between bone surfaces, both ways"),
-    Column("SD_1voxel", "", "higher", 4, "share of both surfaces within 1 voxel of the other"),
-    Column("SD_2voxel", "", "higher", 4, "share of both surfaces within 2 voxels of the other"),
-    Column("SD_1mm", "", "higher", 4, "share of both surfaces within 1 mm of the other"),
-    Column("SD_2mm", "", "higher", 4, "share of both surfaces within 2 mm of the other"),
     Column(
         "Reprojection",
         "",
@@ -106,7 +100,25 @@ STRICT = (
         "a prediction without a network has none",
     ),
 )
+
+_SURFACE = (
+    Column("HD95_mm", "mm", "lower", 2, "95th percentile of the distances between bone surfaces"),
+    Column("ASSD_mm", "mm", "lower", 2, "mean distance between bone surfaces, both ways"),
+    Column("SD_1voxel", "", "higher", 4, "share of both surfaces within 1 voxel of the other"),
+    Column("SD_2voxel", "", "higher", 4, "share of both surfaces within 2 voxels of the other"),
+    Column("SD_1mm", "", "higher", 4, "share of both surfaces within 1 mm of the other"),
+    Column("SD_2mm", "", "higher", 4, "share of both surfaces within 2 mm of the other"),
+)
+
+STRICT = (*_VOLUME, *_SURFACE)
 """What Table I does not tell."""
+
+BLOCKS = {
+    "The paper's convention": PAPER,
+    "Strict: volume and bone": _VOLUME,
+    "Strict: bone surfaces": _SURFACE,
+}
+"""The columns in groups that fit a page, by caption."""
 
 METRICS = {column.name: column for column in (*PAPER, *STRICT)}
 """Every column by its name, the paper's first."""

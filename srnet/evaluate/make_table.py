@@ -19,17 +19,17 @@ from srnet.errors import SrnetError
 from srnet.evaluate.columns import COLUMNS, COUNTS, METRICS, PAPER
 from srnet.evaluate.evaluate import read_scores
 from srnet.evaluate.printed import SIGNS, TITLES, Traits, printed_scores, traits
-from srnet.evaluate.statistics import bootstrap_intervals
+from srnet.evaluate.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
 from srnet.evaluate.table_formats import Table, write_table
 from srnet.figures.names import printed_name
 from srnet.stamp import record_id
 
-__all__ = ["CohortFiles", "build_table", "make_table"]
+__all__ = ["TableCohort", "build_table", "make_table"]
 
 
 @dataclass(frozen=True)
-class CohortFiles:
-    """The two lists that say what became of every scan.
+class TableCohort:
+    """What became of every scan.
 
     Attributes
     ----------
@@ -37,10 +37,13 @@ class CohortFiles:
         TSV with the columns scan, patient and part.
     rejected
         TSV with one row per rejected scan.
+    size
+        Edge of the volumes in voxels.
     """
 
     split: str | Path
     rejected: str | Path
+    size: int
 
 
 def make_table(
@@ -48,7 +51,7 @@ def make_table(
     scores: Sequence[str | Path],
     flops: Sequence[str | Path],
     methods: Mapping[str, Mapping[str, Any]],
-    cohort: CohortFiles,
+    cohort: TableCohort,
     outputs: Sequence[str | Path],
 ) -> None:
     """Write one table in the format that the suffix of each output names.
@@ -64,7 +67,7 @@ def make_table(
     methods
         Network (`net`) and loss weights (`loss`) of every method, as plain types.
     cohort
-        Lists of the split and of the rejected scans.
+        Lists of the split and of the rejected scans, and the size of the volumes.
     outputs
         Files with the suffixes .csv, .md, .tex or .html.
     """
@@ -109,8 +112,9 @@ def build_table(
                 **_printed(table, method),
             }
         )
+    fixed = (*notes, *_reasons(scores), _interval_note(scores), _PRINTED_NOTE)
     record = f"record: {record_id() or 'none, made outside a recorded job'}"
-    return Table(TITLES[table], signs, pd.DataFrame(rows), (*notes, *_reasons(scores), record))
+    return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
 
 
 def _ends(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
@@ -152,14 +156,28 @@ def _reasons(scores: Mapping[str, pd.DataFrame]) -> list[str]:
     return lines
 
 
-def _cohort_notes(files: CohortFiles) -> list[str]:
+_PRINTED_NOTE = (
+    "printed: the paper's values, of its own scans, split and sizes; "
+    "what they can mean: docs/reading-the-tables.md"
+)
+
+
+def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
+    patients = next(iter(scores.values()))["patient"].nunique()
+    if patients < FEWEST_PATIENTS:
+        return f"intervals: none, of fewer than {FEWEST_PATIENTS} patients they mean nothing"
+    return f"intervals: 95 %, {RESAMPLES} bootstrap samples of {patients} patients"
+
+
+def _cohort_notes(cohort: TableCohort) -> list[str]:
     """Count scans, patients, rejected scans and patients on both sides of the split."""
-    split = pd.read_csv(files.split, sep="\t", dtype=str, keep_default_na=False)
-    rejected = pd.read_csv(files.rejected, sep="\t", dtype=str, keep_default_na=False)
+    split = pd.read_csv(cohort.split, sep="\t", dtype=str, keep_default_na=False)
+    rejected = pd.read_csv(cohort.rejected, sep="\t", dtype=str, keep_default_na=False)
     test = split[split["part"] == "test"]
     elsewhere = set(split.loc[split["part"] != "test", "patient"])
     leaked = set(test["patient"]) & elsewhere
     return [
+        f"volumes: {cohort.size} voxels a side; the paper's: 128",
         f"test scans: {len(test)}",
         f"test patients: {test['patient'].nunique()}",
         f"rejected scans: {len(rejected)}",

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["RESAMPLES", "bootstrap_intervals", "holm", "paired_p"]
+__all__ = ["FEWEST_PATIENTS", "RESAMPLES", "bootstrap_intervals", "holm", "paired_p"]
 
 RESAMPLES = 2000
 """Bootstrap samples of an interval."""
+
+FEWEST_PATIENTS = 5
+"""Fewer than these give no interval: resampling them says nothing of others."""
 
 _SEED = 20230718
 """A fixed seed: the same scores give the same interval, byte for byte."""
@@ -31,7 +34,7 @@ def bootstrap_intervals(
     Returns
     -------
     dict
-        Lower and upper end per metric; NaN if fewer than two patients have a value.
+        Lower and upper end per metric; NaN if fewer than five patients have a value.
     """
     return {metric: _interval(scores["patient"], scores[metric]) for metric in metrics}
 
@@ -41,7 +44,7 @@ def _interval(patients: "pd.Series[str]", values: "pd.Series[float]") -> tuple[f
     counts = grouped.count().to_numpy(dtype=np.float64)
     sums = grouped.sum().to_numpy(dtype=np.float64)[counts > 0]
     counts = counts[counts > 0]
-    if len(sums) < 2:
+    if len(sums) < FEWEST_PATIENTS:
         return float("nan"), float("nan")
     drawn = np.random.default_rng(_SEED).integers(len(sums), size=(RESAMPLES, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)

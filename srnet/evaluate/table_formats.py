@@ -5,14 +5,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from srnet.atomic import write_text
 from srnet.errors import SrnetError
-from srnet.evaluate.columns import PAPER, STRICT, Column
+from srnet.evaluate.columns import BLOCKS, Column
+from srnet.figures.page import html_page
 
-__all__ = ["Block", "Table", "blocks", "write_table"]
+__all__ = ["Block", "Cell", "Table", "blocks", "write_table"]
 
 _EMPTY = "\u2013"
 _ARROWS = {"higher": "↑", "lower": "↓"}
@@ -41,13 +43,20 @@ class Table:
     notes: tuple[str, ...]
 
 
+class Cell(NamedTuple):
+    """A mean or a label, and the interval around it where there is one."""
+
+    text: str
+    interval: str = ""
+
+
 @dataclass(frozen=True)
 class Block:
     """A part of the table as text cells, narrow enough to read."""
 
     caption: str
     heads: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
 
 
 def write_table(path: str | Path, table: Table) -> None:
@@ -64,41 +73,40 @@ def write_table(path: str | Path, table: Table) -> None:
     write_text(path, _WRITERS[suffix](table))
 
 
-def blocks(table: Table) -> tuple[Block, Block]:
+def blocks(table: Table) -> list[Block]:
     """Return what a reader sees: the paper's columns with its values, then the strict ones."""
-    return (
-        _block("In the paper's convention", table, PAPER, printed=True),
-        _block("In the strict convention", table, STRICT, printed=False),
-    )
+    return [_block(caption, table, columns) for caption, columns in BLOCKS.items()]
 
 
-def _block(caption: str, table: Table, columns: Sequence[Column], printed: bool) -> Block:
-    heads = [_head(column) for column in columns]
-    cells = []
+def _block(caption: str, table: Table, columns: Sequence[Column]) -> Block:
+    rows = []
     for _, row in table.rows.iterrows():
-        signs = [str(row[sign]) for sign in table.signs]
-        ours = [_cell(row, column) for column in columns]
-        cells.append((str(row["Method"]), *signs, *ours))
-        values = [row.get(f"{column.name}_printed", math.nan) for column in columns]
-        if printed and not all(math.isnan(value) for value in values):
-            theirs = [_number(value, c.digits) for value, c in zip(values, columns, strict=True)]
-            cells.append((f"{row['Method']} (printed)", *signs, *theirs))
-    return Block(caption, ("Method", *table.signs, *heads), tuple(cells))
+        signs = [Cell(str(row[sign])) for sign in table.signs]
+        rows.append((Cell(str(row["Method"])), *signs, *(_cell(row, c) for c in columns)))
+        printed = [row.get(f"{column.name}_printed", math.nan) for column in columns]
+        if not all(math.isnan(value) for value in printed):
+            label = Cell(f"{row['Method']} (printed)")
+            rows.append((label, *signs, *(_printed_cell(value) for value in printed)))
+    return Block(caption, ("Method", *table.signs, *map(_head, columns)), tuple(rows))
 
 
 def _head(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit else ""
+    named = column.unit and not column.name.endswith(f"_{column.unit}")
+    unit = f" ({column.unit})" if named else ""
     return f"{column.name}{unit} {_ARROWS[column.better]}"
 
 
-def _cell(row: "pd.Series[float]", column: Column) -> str:
-    """Return a mean with its interval, or a dash."""
-    low = row.get(f"{column.name}_low", math.nan)
-    high = row.get(f"{column.name}_high", math.nan)
-    mean = _number(row[column.name], column.digits)
+def _cell(row: "pd.Series[float]", column: Column) -> Cell:
+    mean, low, high = (row.get(f"{column.name}{end}", math.nan) for end in ("", "_low", "_high"))
     if math.isnan(low):
-        return mean
-    return f"{mean} [{_number(low, column.digits)}, {_number(high, column.digits)}]"
+        return Cell(_number(mean, column.digits))
+    ends = f"[{_number(low, column.digits)}, {_number(high, column.digits)}]"
+    return Cell(_number(mean, column.digits), ends)
+
+
+def _printed_cell(value: float) -> Cell:
+    """Return a value of the paper with the digits that it prints."""
+    return Cell(_EMPTY if math.isnan(value) else repr(float(value)))
 
 
 def _number(value: float, digits: int) -> str:
@@ -113,9 +121,10 @@ def _csv(table: Table) -> str:
 def _markdown(table: Table) -> str:
     lines = [f"# {table.title}", ""]
     for block in blocks(table):
-        lines += [f"{block.caption}: mean over the test scans [95 % interval].", ""]
-        lines += [_bar(block.heads), _bar(["---"] + ["---:"] * (len(block.heads) - 1))]
-        lines += [*(_bar(row) for row in block.cells), ""]
+        lines += [f"## {block.caption}", "", _bar(block.heads)]
+        lines.append(_bar(["---"] + ["---:"] * (len(block.heads) - 1)))
+        lines += [_bar([" ".join(cell).strip() for cell in row]) for row in block.rows]
+        lines.append("")
     return "\n".join([*lines, *(f"- {note}" for note in table.notes)]) + "\n"
 
 
@@ -124,20 +133,29 @@ def _bar(cells: Sequence[str]) -> str:
 
 
 def _latex(table: Table) -> str:
-    lines = []
+    """Return floats of two columns' width; nothing but standard LaTeX is needed."""
+    lines = [f"% {note}" for note in table.notes]
     for block in blocks(table):
-        lines += [r"\begin{table}", r"\caption{" + _tex(f"{table.title}. {block.caption}") + "}"]
-        lines += [r"\begin{tabular}{l" + "r" * (len(block.heads) - 1) + "}", r"\hline"]
-        lines += [_tex_row(block.heads), r"\hline", *(_tex_row(row) for row in block.cells)]
-        lines += [r"\hline", r"\end{tabular}", r"\end{table}"]
-    return "\n".join([*lines, *(f"% {note}" for note in table.notes)]) + "\n"
+        lines += [r"\begin{table*}", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}"]
+        lines.append(rf"\caption{{{_tex(f'{table.title}. {block.caption}')}}}")
+        lines += [rf"\begin{{tabular}}{{l{'r' * (len(block.heads) - 1)}}}", r"\hline"]
+        lines += [_tex_line([_tex(head) for head in block.heads]), r"\hline"]
+        lines += [_tex_line([_tex_cell(cell) for cell in row]) for row in block.rows]
+        lines += [r"\hline", r"\end{tabular}", r"\end{table*}"]
+    return "\n".join(lines) + "\n"
 
 
-def _tex_row(cells: Sequence[str]) -> str:
-    return " & ".join(_tex(cell) for cell in cells) + r" \\"
+def _tex_line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
-_TEX = {"_": r"\_", "%": r"\%", "^": r"\^{}", "#": r"\#", "&": r"\&", _EMPTY: "--"}
+def _tex_cell(cell: Cell) -> str:
+    if not cell.interval:
+        return _tex(cell.text)
+    return rf"\shortstack[r]{{{_tex(cell.text)}\\{{\tiny {_tex(cell.interval)}}}}}"
+
+
+_TEX = {"_": r"\_", "%": r"\%", "#": r"\#", "&": r"\&", "²": r"$^2$", _EMPTY: "--"}
 _TEX |= {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
 
@@ -146,26 +164,23 @@ def _tex(text: str) -> str:
 
 
 def _html(table: Table) -> str:
-    title = html.escape(table.title)
-    parts = [f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>']
-    parts += [f"<style>{_STYLE}</style>", f"<h1>{title}</h1>"]
+    parts = []
     for block in blocks(table):
-        parts.append(f"<table><caption>{html.escape(block.caption)}</caption>")
-        parts.append(_html_row(block.heads, "th"))
-        parts += [*(_html_row(row, "td") for row in block.cells), "</table>"]
-    parts += ["<ul>", *(f"<li>{html.escape(note)}</li>" for note in table.notes), "</ul></html>"]
-    return "\n".join(parts) + "\n"
+        heads = "".join(f"<th>{html.escape(head)}</th>" for head in block.heads)
+        parts.append(f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption>')
+        parts += [f"<tr>{heads}</tr>", *map(_html_row, block.rows), "</table></div>"]
+    notes = "\n".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    parts.append(f'<ul class="muted">\n{notes}\n</ul>')
+    return html_page(table.title, "\n".join(parts), style="small { color: #666; }")
 
 
-_STYLE = (
-    "body{font:15px system-ui,sans-serif;margin:2rem}table{border-collapse:collapse;margin:1rem 0}"
-    "td,th{padding:.25rem .6rem;border-bottom:1px solid #ccc;text-align:right;white-space:nowrap}"
-    "td:first-child,th:first-child{text-align:left}caption{text-align:left;font-weight:600}"
-)
+def _html_row(row: Sequence[Cell]) -> str:
+    return f"<tr>{''.join(map(_html_cell, row))}</tr>"
 
 
-def _html_row(cells: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+def _html_cell(cell: Cell) -> str:
+    interval = f"<br><small>{html.escape(cell.interval)}</small>" if cell.interval else ""
+    return f"<td>{html.escape(cell.text)}{interval}</td>"
 
 
 _WRITERS: dict[str, Callable[[Table], str]] = {

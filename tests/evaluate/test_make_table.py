@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,18 @@ import pytest
 from srnet.errors import SrnetError
 from srnet.evaluate.columns import COLUMNS, PAPER
 from srnet.evaluate.evaluate import write_scores
-from srnet.evaluate.make_table import CohortFiles, make_table
+from srnet.evaluate.make_table import TableCohort, make_table
 from srnet.stamp import stamped
 
 NET = {"name": "srnet3d", "aspp": True, "srct": "pyramid", "srte": "text", "physics": "none"}
 LOSS = {"igdl": 0.25, "ffl": 0.25}
 
 
-def scores(offset: float, scans=("a", "b", "c")) -> pd.DataFrame:
-    frame = pd.DataFrame({"scan": scans, "patient": ["p", "p", "q"], "source": "phantom"})
+def scores(offset: float, scans=tuple("abcdef")) -> pd.DataFrame:
+    """Return scores of six scans of five patients, 0 to 5 plus an offset."""
+    frame = pd.DataFrame({"scan": scans, "patient": list("ppqrst"), "source": "phantom"})
     for column in COLUMNS:
-        frame[column] = np.arange(3) + offset
+        frame[column] = np.arange(6) + offset
     frame["LPIPS"] = np.nan
     return frame
 
@@ -27,7 +29,8 @@ def scores(offset: float, scans=("a", "b", "c")) -> pd.DataFrame:
 def make(tmp_path: Path):
     """Return a function that makes a table of one floor and some methods, by suffix."""
     (tmp_path / "split.tsv").write_text(
-        "scan\tpatient\tpart\na\tp\ttest\nb\tp\ttest\nc\tq\ttest\nd\tq\ttrain\ne\tr\ttrain\n"
+        "scan\tpatient\tpart\na\tp\ttest\nb\tp\ttest\nc\tq\ttest\nd\tr\ttest\n"
+        "e\ts\ttest\nf\tt\ttest\ng\tq\ttrain\nh\tu\tvalidation\n"
     )
     (tmp_path / "rejected.tsv").write_text("scan\tstage\treason\nbad\tacquire\tcut short\n")
 
@@ -45,7 +48,7 @@ def make(tmp_path: Path):
             scores=[tmp_path / f"{name}.tsv" for name in frames],
             flops=[tmp_path / f"{name}.json" for name in methods],
             methods=methods,
-            cohort=CohortFiles(tmp_path / "split.tsv", tmp_path / "rejected.tsv"),
+            cohort=TableCohort(tmp_path / "split.tsv", tmp_path / "rejected.tsv", size=64),
             outputs=[output],
         )
         return output
@@ -71,8 +74,8 @@ def test_the_csv_begins_with_the_papers_columns_in_its_order(make):
 
 def test_means_are_over_scans(make):
     table = read(make(METHODS)).set_index("Method")
-    assert table.loc["X2CT", "PSNR"] == 1
-    assert table.loc["3DSRNet", "Dice"] == 2
+    assert table.loc["X2CT", "PSNR"] == 2.5
+    assert table.loc["3DSRNet", "Dice"] == 3.5
 
 
 def test_the_papers_values_stand_beside_ours(make):
@@ -93,11 +96,13 @@ def test_the_footer_counts_and_explains(make):
     with stamped("0123456789abcdef"):
         text = make(METHODS).read_text()
     for line in (
-        "# test scans: 3",
-        "# test patients: 2",
+        "# volumes: 64 voxels a side; the paper's: 128",
+        "# test scans: 6",
+        "# test patients: 5",
         "# rejected scans: 1",
         "# leaked patients (in the test set and outside it): 1",
-        "# LPIPS: no value for 9 of 9 scores: no trained AlexNet features were given",
+        "# LPIPS: no value for 18 of 18 scores: no trained AlexNet features were given",
+        "# intervals: 95 %, 2000 bootstrap samples of 5 patients",
         "# record: 0123456789abcdef",
     ):
         assert line in text
@@ -113,7 +118,8 @@ def test_every_format_shows_ours_and_the_papers(make, suffix):
     text = make(METHODS, suffix=suffix).read_text()
     assert "3DSRNet (printed)" in text
     assert "45.4666" in text
-    assert "2.0000 [" in text
+    assert "3.5000" in text
+    assert re.search(r"\[2\.\d{4}, 5\.\d{4}\]", text)
     assert "rejected scans: 1" in text
 
 
@@ -140,6 +146,6 @@ def test_a_variant_that_the_paper_lacks_has_no_printed_values(make):
 
 
 def test_rows_scored_on_different_scans_are_refused(make):
-    frames = {"x2ct": scores(0, scans=("a", "b", "z")), "srnet3d": scores(0)}
+    frames = {"x2ct": scores(0, scans=tuple("abcdez")), "srnet3d": scores(0)}
     with pytest.raises(SrnetError, match="different scans"):
         make(METHODS, frames=frames)

@@ -36,13 +36,14 @@ def test_repeated_scans_of_a_patient_add_no_certainty():
     assert often == pytest.approx(once)
 
 
-def test_one_patient_gives_no_interval():
-    assert np.isnan(bootstrap_intervals(scores([1, 2], ["p", "p"]), ["Dice"])["Dice"]).all()
+def test_fewer_than_five_patients_give_no_interval():
+    patients = ["a", "a", "b", "c", "d"]
+    assert np.isnan(bootstrap_intervals(scores(range(5), patients), ["Dice"])["Dice"]).all()
 
 
 def test_scans_without_a_value_do_not_count():
-    with_gap = scores([1.0, np.nan, 3.0, 2.0], ["a", "b", "c", "d"])
-    without = scores([1.0, 3.0, 2.0], ["a", "c", "d"])
+    with_gap = scores([1.0, np.nan, 3.0, 2.0, 5.0, 4.0], list("abcdef"))
+    without = scores([1.0, 3.0, 2.0, 5.0, 4.0], list("acdef"))
     assert bootstrap_intervals(with_gap, ["Dice"]) == bootstrap_intervals(without, ["Dice"])
 
 

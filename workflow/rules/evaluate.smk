@@ -125,6 +125,7 @@ rule make_table:
         "../../envs/srnet.yaml"
     params:
         methods=table_rows,
+        size=CONFIG.size,
         code=code("make_table"),
     message:
         "Make {wildcards.table}"

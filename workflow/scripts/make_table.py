@@ -2,7 +2,7 @@
 
 from _job import job
 
-from srnet.evaluate.make_table import CohortFiles, make_table
+from srnet.evaluate.make_table import TableCohort, make_table
 
 with job(snakemake):
     make_table(
@@ -10,6 +10,6 @@ with job(snakemake):
         scores=snakemake.input.scores,
         flops=snakemake.input.flops,
         methods=snakemake.params.methods,
-        cohort=CohortFiles(snakemake.input.split, snakemake.input.rejected),
+        cohort=TableCohort(snakemake.input.split, snakemake.input.rejected, snakemake.params.size),
         outputs=list(snakemake.output),
     )

@@ -1,0 +1,106 @@
+"""PatRecon (Shen et al. 2019), reference [34], called PSR in the paper: one AP x-ray.
+
+A deep 2-D encoder makes a 4 x 4 map of 4096 channels, which is read as a
+volume and decoded in 3-D; the depth of the last volume becomes the channels of
+an image, and a 1 x 1 convolution makes the slices.
+
+The public network is far wider than its row in the paper's Table I can be
+(2609 G operations against 111.6 G), so the paper's was an unpublished,
+narrower one. The public one maps 128 x 128 x-rays; smaller sizes lose the
+widest level. Its last layer has no bias and no activation; here it has a bias,
+and the activation is the one that all networks share.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from srnet.config.nets import PsrSettings
+from srnet.nets.body import Body, scaled
+
+__all__ = ["Psr", "build"]
+
+_FIRST = 256
+_DECODED = (1024, 512, 256, 128, 64)
+_BASE = 4
+
+
+def build(net: PsrSettings, size: int) -> Body:
+    """Return the body of PatRecon for (N, 2, size, size) x-rays, of which it reads the first."""
+    return Psr(size, net.width or 1.0)
+
+
+class _Down(nn.Module):
+    """Halve the map; then a 3 x 3 convolution whose result is added before the ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, first: bool) -> None:
+        super().__init__()
+        halve = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+        self.halve = halve if first else nn.Sequential(halve, nn.BatchNorm2d(outputs), nn.ReLU())
+        self.refine = nn.Sequential(
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)
+        )
+
+    def forward(self, feature: Tensor) -> Tensor:
+        halved = self.halve(feature)
+        return torch.relu(halved + self.refine(halved))
+
+
+def _activated(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    return [convolution, nn.BatchNorm3d(channels), nn.ReLU()]
+
+
+def _up(inputs: int, outputs: int, *, refine: bool) -> nn.Sequential:
+    """Double the volume and, but for the first, refine it; all by transposed convolutions."""
+    double = nn.ConvTranspose3d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+    layers = _activated(double, outputs)
+    if refine:
+        same = nn.ConvTranspose3d(outputs, outputs, 3, padding=1, bias=False)
+        layers += _activated(same, outputs)
+    return nn.Sequential(*layers)
+
+
+class Psr(Body):
+    """One x-ray to one volume by a bottleneck without skips.
+
+    Parameters
+    ----------
+    size
+        Edge of the x-ray and the volume; 128 has all five levels.
+    width
+        Channels as a fraction of the published.
+    """
+
+    def __init__(self, size: int, width: float) -> None:
+        super().__init__()
+        levels = int(math.log2(size // _BASE))
+        channels = [scaled(_FIRST << level, width, multiple=2) for level in range(levels)]
+        self.encoder = nn.Sequential(
+            *(_Down(*pair, first=i == 0) for i, pair in enumerate(pairwise([1, *channels])))
+        )
+        bottom, deep = channels[-1], channels[-1] // 2
+        self.flat = nn.Sequential(nn.Conv2d(bottom, bottom, 1, bias=False), nn.ReLU())
+        self.deep = nn.Sequential(nn.ConvTranspose3d(deep, deep, 1, bias=False), nn.ReLU())
+        decoded = [scaled(count, width) for count in _DECODED[len(_DECODED) - levels :]]
+        self.decoder = nn.Sequential(
+            *(_up(*pair, refine=i > 0) for i, pair in enumerate(pairwise([deep, *decoded]))),
+            nn.ConvTranspose3d(decoded[-1], 1, 1, bias=False),
+            nn.ReLU(),
+        )
+        self.slices = nn.Conv2d(size // 2, size, 1)
+
+    @property
+    def final(self) -> nn.Conv2d:
+        """Return the convolution that makes the slices."""
+        return self.slices
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (N, 1, S, S, S) values before the activation."""
+        flat = self.flat(self.encoder(image[:, :1]))
+        batch, channels, rows, columns = flat.shape
+        volume = self.decoder(self.deep(flat.view(batch, channels // 2, 2, rows, columns)))
+        slices: Tensor = self.slices(volume[:, 0])
+        # The AP view's depth is the anteroposterior axis, second in the volume.
+        return slices.transpose(1, 2).unsqueeze(1)

@@ -1,7 +1,10 @@
 """From one row of the scan table to a canonical CT that passed the gate."""
 
+from pathlib import Path
+
 from srnet.acquire.integrity import check_values
 from srnet.acquire.scans import Scan, source_module
+from srnet.rejection import raise_if_buried
 from srnet.volume import Volume
 
 __all__ = ["acquire"]
@@ -27,5 +30,8 @@ def acquire(scan: Scan, seed: int) -> Volume:
     ScanRejected
         If the scan cannot be used, with the file, the reason and the cure.
     """
+    for file in scan.files:
+        if Path(file).is_file():
+            raise_if_buried(file)
     volume: Volume = source_module(scan.source).read(scan, seed)
     return check_values(volume, ", ".join(scan.files) or scan.scan_id)

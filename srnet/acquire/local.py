@@ -16,7 +16,7 @@ from srnet.config.cohort import FolderSource
 from srnet.errors import ScanRejected, SrnetError
 from srnet.volume import Image, Volume, canonical, import_image
 
-__all__ = ["IMAGES", "find_scans", "list_source", "read", "read_path"]
+__all__ = ["IMAGES", "find_scans", "list_source", "read", "read_path", "scan_ids", "stem"]
 
 IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
@@ -34,7 +34,7 @@ def list_source(settings: FolderSource) -> list[Scan]:
     """
     folder = Path(settings.path)
     found = find_scans(folder, settings.include)
-    names = _scan_ids([path.relative_to(folder) for path in found])
+    names = scan_ids([path.relative_to(folder) for path in found])
     return [
         Scan(
             scan_id=name,
@@ -116,7 +116,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _scan_ids(paths: list[Path]) -> list[str]:
+def scan_ids(paths: list[Path]) -> list[str]:
     """Return a unique id made of each path; a hash tells apart what would collide."""
     plain = [_plain_id(path) for path in paths]
     times = Counter(plain)
@@ -126,11 +126,15 @@ def _scan_ids(paths: list[Path]) -> list[str]:
     ]
 
 
-def _plain_id(path: Path) -> str:
-    text = path.as_posix()
+def stem(name: str) -> str:
+    """Return a file name or path without the suffix of an image or archive."""
     known = (*IMAGES, *ARCHIVES)
-    longest = max((s for s in known if text.lower().endswith(s)), key=len, default="")
-    name = text[: len(text) - len(longest)].replace("/", "_")
+    longest = max((s for s in known if name.lower().endswith(s)), key=len, default="")
+    return name[: len(name) - len(longest)]
+
+
+def _plain_id(path: Path) -> str:
+    name = stem(path.as_posix()).replace("/", "_")
     return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "scan"
 
 

@@ -2,10 +2,12 @@
 
 import importlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
+from srnet.acquire.remote import Remote
 from srnet.config.base import Settings
 from srnet.config.cohort import CohortSettings, Region
 from srnet.errors import SrnetError
@@ -15,6 +17,11 @@ __all__ = ["SOURCES", "Scan", "list_scans", "source_module"]
 SOURCES = {
     "phantom": "srnet.acquire.phantom",
     "folder": "srnet.acquire.local",
+    "benmicrosoft": "srnet.acquire.collection",
+    "melihaslan": "srnet.acquire.collection",
+    "openkbp": "srnet.acquire.openkbp",
+    "verse19": "srnet.acquire.verse",
+    "verse20": "srnet.acquire.verse",
 }
 """Kind of source: its module, which offers two functions.
 
@@ -30,7 +37,9 @@ class Scan(Settings):
     scan_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="unique name")
     patient_id: str = Field(min_length=1, description="scans of one patient never part in a split")
     source: str = Field(description="kind of source: phantom, folder, verse19, ...")
+    physical_id: str = Field("", description="equal for one scan in two releases; empty: unique")
     files: tuple[str, ...] = Field((), description="local files of the scan, empty if generated")
+    remotes: tuple[Remote, ...] = Field((), description="where `files` are fetched from, in order")
     index: int = Field(0, ge=0, description="number of a generated scan")
     spacing_mm: float = Field(2.0, gt=0, description="nominal voxel size of a generated scan")
     region: Region = Field("whole", description="field of view of a generated scan")
@@ -47,20 +56,41 @@ def source_module(kind: str) -> Any:
 def list_scans(cohort: CohortSettings) -> list[Scan]:
     """Return every scan of the cohort, in a stable order.
 
+    Under `distinct` counting a scan that an earlier source brought already is
+    left out; the order of the sources decides which release is kept.
+
     Raises
     ------
     SrnetError
         If a folder is missing or holds no scan, or two scans share an id.
     """
-    scans = [
-        scan
+    listed = [
+        _placed(scan, cohort.downloads)
         for settings in cohort.sources
         for scan in source_module(settings.kind).list_source(settings)
     ]
-    twice = [name for name, count in Counter(s.scan_id for s in scans).items() if count > 1]
+    scans = _distinct(listed) if cohort.counting == "distinct" else listed
+    times = Counter(scan.scan_id for scan in scans)
+    twice = [name for name, count in times.items() if count > 1]
     if twice:
         raise SrnetError(
-            f"scan id '{twice[0]}' stands for {Counter(s.scan_id for s in scans)[twice[0]]} scans "
-            "of the cohort; rename one file, or list the same folder only once"
+            f"scan id '{twice[0]}' stands for {times[twice[0]]} scans of the cohort; "
+            "rename one file, or list the same folder only once"
         )
     return scans
+
+
+def _placed(scan: Scan, downloads: str) -> Scan:
+    """Return a remote scan with the local files that its downloads become."""
+    if not scan.remotes:
+        return scan
+    files = tuple(f"{downloads}/{scan.scan_id}/{remote.name}" for remote in scan.remotes)
+    return scan.model_copy(update={"files": files})
+
+
+def _distinct(scans: Sequence[Scan]) -> list[Scan]:
+    """Return the scans without repeats of a physical scan."""
+    first: dict[str, Scan] = {}
+    for scan in scans:
+        first.setdefault(scan.physical_id or f"only {scan.scan_id} {scan.files}", scan)
+    return list(first.values())

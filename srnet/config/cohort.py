@@ -7,7 +7,16 @@ from pydantic import Field, field_validator
 
 from srnet.config.base import Settings
 
-__all__ = ["CohortSettings", "FolderSource", "PhantomSource", "Region", "Source"]
+__all__ = [
+    "CohortSettings",
+    "CollectionSource",
+    "FolderSource",
+    "OpenkbpSource",
+    "PhantomSource",
+    "Region",
+    "Source",
+    "VerseSource",
+]
 
 Region = Literal["cervical", "thoracic", "lumbar", "whole"]
 
@@ -52,7 +61,38 @@ class FolderSource(Settings):
         return pattern
 
 
-Source = Annotated[PhantomSource | FolderSource, Field(discriminator="kind")]
+class CollectionSource(Settings):
+    """A collection without a public address, in a folder of the user's own (docs/data.md)."""
+
+    kind: Literal["benmicrosoft", "melihaslan"]
+    path: str = Field(description="folder, searched recursively; patient folders or flat")
+    include: str = Field("*", description="shell pattern on a scan's path within the folder")
+    limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
+
+
+class OpenkbpSource(Settings):
+    """OpenKBP, 340 head-and-neck CTs: downloaded, or from a clone of its repository."""
+
+    kind: Literal["openkbp"] = "openkbp"
+    path: str | None = Field(None, description="folder 'provided-data' of a clone; null: download")
+    limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
+
+
+class VerseSource(Settings):
+    """VerSe'19 or VerSe'20, downloaded from OSF by the table of public scans."""
+
+    kind: Literal["verse19", "verse20"]
+    table: str = Field("config/scans.tsv", description="table of public scans")
+    non_commercial: bool = Field(
+        True, description="also take the 30 gl scans, whose images are CC BY-NC-ND"
+    )
+    limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
+
+
+Source = Annotated[
+    PhantomSource | FolderSource | CollectionSource | OpenkbpSource | VerseSource,
+    Field(discriminator="kind"),
+]
 
 
 class CohortSettings(Settings):
@@ -60,6 +100,9 @@ class CohortSettings(Settings):
 
     sources: tuple[Source, ...] = Field(
         (PhantomSource(),), min_length=1, description="where the scans come from"
+    )
+    downloads: str = Field(
+        "resources/scans", min_length=1, description="folder of downloaded scans, kept"
     )
     counting: Literal["distinct", "paper"] = Field(
         "distinct",

@@ -1,3 +1,26 @@
+# The code that fetches is no parameter: a file that was verified stays, whoever fetched it.
+rule download:
+    output:
+        file="<downloads>/{scan}/{file}",
+    log:
+        "<results>/logs/download/{scan}/{file}.log",
+    benchmark:
+        "<results>/benchmarks/download/{scan}/{file}.jsonl"
+    conda:
+        "../../envs/srnet.yaml"
+    retries: 3
+    resources:
+        downloads=1,
+        mem_mb=500,
+        runtime=240,
+    params:
+        remote=remote_file,
+    message:
+        "Download {wildcards.file} of {wildcards.scan}"
+    script:
+        "../scripts/download.py"
+
+
 rule acquire:
     input:
         files=scan_file,

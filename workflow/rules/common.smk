@@ -39,6 +39,12 @@ def scan_file(wildcards):
     return SCANS[wildcards.scan].files
 
 
+def remote_file(wildcards):
+    """Return where a downloaded file of a scan comes from."""
+    remotes = {remote.name: remote for remote in SCANS[wildcards.scan].remotes}
+    return remotes[wildcards.file].plain()
+
+
 def acquire_code(wildcards):
     """Digest the code of a scan's own source only."""
     return code("acquire", SOURCES[SCANS[wildcards.scan].source])

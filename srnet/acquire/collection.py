@@ -1,0 +1,65 @@
+"""Collections that have no public address: a folder of the user's own with a known layout.
+
+BenMicrosoft unpacks to `spine-N/patientXXXX/.../*.nii.gz` and a flat
+`spine-test-data`; nothing is known of MelihAslan's. Both are therefore read by
+what their folders say: a folder that is named like a patient is one; so is the
+outermost folder that is no part of the packaging; else each file is a patient.
+"""
+
+import re
+from pathlib import Path
+
+from srnet.acquire.local import find_scans, read, scan_ids, stem
+from srnet.acquire.scans import Scan
+from srnet.config.cohort import CollectionSource
+from srnet.errors import SrnetError
+
+__all__ = ["list_source", "read"]
+
+_PATIENT = re.compile(r"^(patient|case|subject|sub|pat|pt)[-_ ]?[A-Za-z]*\d+$", re.IGNORECASE)
+_PACKAGING = re.compile(
+    r"^(spine|data|images?|train|test|part|batch)([-_ ].*|\d*)$", re.IGNORECASE
+)
+_ENDING = re.compile(r"([_-](ct|scan|series)[_-]?\d*)+$", re.IGNORECASE)
+
+
+def list_source(settings: CollectionSource) -> list[Scan]:
+    """Return the scans of a collection, named after it.
+
+    Raises
+    ------
+    SrnetError
+        If the folder is missing or empty, with where to get the collection.
+    """
+    folder = Path(settings.path)
+    try:
+        found = find_scans(folder, settings.include)
+    except SrnetError as mistake:
+        raise SrnetError(
+            f"{mistake}. The collection '{settings.kind}' cannot be downloaded for you; "
+            "docs/data.md says who has it"
+        ) from None
+    places = [path.relative_to(folder) for path in found]
+    return [
+        Scan(
+            scan_id=f"{settings.kind}-{name}",
+            patient_id=f"{settings.kind}-{patient_of(place)}",
+            source=settings.kind,
+            files=(str(path),),
+        )
+        for name, place, path in list(zip(scan_ids(places), places, found, strict=True))[
+            : settings.limit
+        ]
+    ]
+
+
+def patient_of(place: Path) -> str:
+    """Return the patient that a path within a collection belongs to."""
+    folders = place.parent.parts
+    named = [part for part in folders if _PATIENT.match(part)]
+    if named:
+        return named[-1]
+    others = [part for part in folders if not _PACKAGING.match(part)]
+    if others:
+        return others[0]
+    return _ENDING.sub("", stem(place.name))

@@ -1,0 +1,208 @@
+"""The table of public scans, and how the publisher's listing fills it."""
+
+from pathlib import Path
+
+import pytest
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.refresh import NODES, refresh
+from srnet.acquire.scans import list_scans
+from srnet.acquire.table import PublicScan, read_table, write_table
+from srnet.cli import main
+from srnet.config.cohort import CohortSettings
+from srnet.errors import SrnetError
+
+TABLE = Path(__file__).parents[2] / "config" / "scans.tsv"
+NODE = NODES["verse20"]
+ROOT = f"/nodes/{NODE}/files/osfstorage/?page[size]=100"
+NAMES = (
+    "sub-verse512_ct.nii.gz",
+    "sub-verse400_split-verse090_ct.nii.gz",
+    "sub-gl003_dir-ax_ct.nii.gz",
+    "sub-verse600_dir-sag_ct.nii.gz",
+    "sub-verse600_dir-iso_ct.nii.gz",
+)
+
+
+@pytest.fixture
+def osf(site):
+    """A listing with two pages, a folder a subject, and files that are no CT."""
+    for name in NAMES:
+        site.files[f"/d/{name}"] = name.encode() * 100
+    site.files["/d/mask"] = b"mask"
+    site.add_folder("/f/1", [(NAMES[0], f"/d/{NAMES[0]}"), ("sub-verse512_seg.nii.gz", "/d/mask")])
+    site.add_folder("/f/2", [(name, f"/d/{name}") for name in NAMES[1:]])
+    second = "/page/2"
+    site.add_folder(ROOT, [("sub-verse512", "/f/1")], following=site.address + second)
+    site.add_folder(second, [("others", "/f/2")])
+    return site
+
+
+def row(name, **changes):
+    values = {
+        "scan_id": f"verse20-{name}",
+        "patient_id": name,
+        "physical_id": name,
+        "release": "verse20",
+        "licence": "CC-BY-SA-4.0",
+    }
+    return PublicScan.parse({**values, **changes})
+
+
+def test_the_committed_table_has_the_published_counts():
+    rows = read_table(TABLE)
+    scans = {
+        release: {r.physical_id for r in rows if r.release == release}
+        for release in ("verse19", "verse20")
+    }
+    assert [len(scans["verse19"]), len(scans["verse20"])] == [160, 319]
+    assert len(scans["verse19"] & scans["verse20"]) == 105
+    assert len(scans["verse19"] | scans["verse20"]) == 374
+    assert len({r.patient_id for r in rows}) == 355
+    # 37 scans are several of one patient, as their file names say with "split-".
+    assert len({r.physical_id for r in rows if r.physical_id != r.patient_id}) == 37
+    restricted = [r for r in rows if r.licence == "CC-BY-NC-ND"]
+    assert len(restricted) == 30
+    assert all(r.patient_id.startswith("gl") and r.release == "verse20" for r in restricted)
+
+
+def test_the_committed_table_invents_no_address():
+    assert all(not r.url and not r.sha256 and not r.osf_file_id for r in read_table(TABLE))
+
+
+def test_a_table_survives_writing(tmp_path):
+    write_table(tmp_path / "t.tsv", read_table(TABLE))
+    assert (tmp_path / "t.tsv").read_bytes() == TABLE.read_bytes()
+
+
+def test_refresh_fills_addresses_lengths_and_digests(osf, client):
+    rows = [row("verse512"), row("verse090", patient_id="verse400"), row("verse700")]
+    filled = {r.scan_id: r for r in refresh(rows, client, "verse20", osf.address)}
+    found = filled["verse20-verse512"]
+    path = f"/d/{NAMES[0]}"
+    assert (found.url, found.bytes) == (osf.address + path, len(osf.files[path]))
+    assert found.sha256 == osf.digest(path)
+    assert filled["verse20-verse090"].patient_id == "verse400"
+    assert filled["verse20-verse090"].url
+    assert filled["verse20-gl003"].licence == "CC-BY-NC-ND"
+    assert {"verse20-verse600-sag", "verse20-verse600-iso"} <= set(filled)
+    gone = filled["verse20-verse700"]
+    assert (gone.include, gone.reason, gone.url) == ("no", "not on the server", "")
+
+
+def test_refresh_follows_pages_folders_and_is_throttled(osf, client):
+    refresh([], client, "verse20", osf.address)
+    assert osf.asked[ROOT] == osf.asked["/page/2"] == osf.asked["/f/1"] == osf.asked["/f/2"] == 1
+    assert len([pause for pause in client.pauses if 0.5 < pause <= 0.8]) == 3
+
+
+def test_refresh_outlasts_a_busy_api(osf, client):
+    osf.faults["/f/1"] = [429, 429]
+    assert len(refresh([], client, "verse20", osf.address)) == 5
+    assert client.pauses.count(7.0) == 2
+
+
+def test_what_was_excluded_by_hand_stays_excluded(osf, client):
+    rows = [row("verse512", include="no", reason="motion")]
+    (found, *_) = refresh(rows, client, "verse20", osf.address)
+    assert (found.include, found.reason) == ("no", "motion")
+    assert found.url
+
+
+def test_refresh_is_stable(osf, client):
+    once = refresh([row("verse512")], client, "verse20", osf.address)
+    assert refresh(once, client, "verse20", osf.address) == once
+
+
+def test_another_api_is_not_taken_for_osf(site, client):
+    site.pages[ROOT] = {"message": "hello"}
+    with pytest.raises(SrnetError, match="the answer lacks 'data'; the API has changed"):
+        refresh([], client, "verse20", site.address)
+
+
+def test_an_empty_node_is_an_error_and_no_empty_table(site, client):
+    site.add_folder(ROOT, [])
+    with pytest.raises(SrnetError, match=f"node {NODE} of verse20 lists no sub-"):
+        refresh([], client, "verse20", site.address)
+
+
+def test_a_node_that_is_gone_is_named(site, client):
+    with pytest.raises(SrnetError, match=rf"nodes/{NODE}/.*the server answered 404; check the"):
+        refresh([], client, "verse20", site.address)
+
+
+def test_a_wrong_row_is_named_by_its_line(tmp_path):
+    lines = TABLE.read_text().splitlines()
+    lines[2] = lines[2].replace("yes", "maybe")
+    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    with pytest.raises(SrnetError, match=r"t\.tsv, line 3: configuration: 'include' is 'maybe'"):
+        read_table(tmp_path / "t.tsv")
+
+
+def cohort(table, tmp_path, **changes):
+    return CohortSettings.parse(
+        {
+            "sources": [{"kind": kind, "table": str(table)} for kind in ("verse20", "verse19")],
+            "downloads": str(tmp_path / "scans"),
+            **changes,
+        }
+    )
+
+
+def test_a_table_without_addresses_says_what_to_run(tmp_path):
+    message = r"319 scans of verse20 have no address yet, .* run `srnet scans refresh`"
+    with pytest.raises(SrnetError, match=message):
+        list_scans(cohort(TABLE, tmp_path))
+
+
+@pytest.fixture
+def addressed(tmp_path):
+    """The committed table as a refresh would leave it."""
+    rows = [
+        r.model_copy(update={"url": f"https://osf.io/download/{r.scan_id}/"})
+        for r in read_table(TABLE)
+    ]
+    write_table(tmp_path / "scans.tsv", rows)
+    return tmp_path / "scans.tsv"
+
+
+def test_distinct_counting_takes_each_physical_scan_once(addressed, tmp_path):
+    scans = list_scans(cohort(addressed, tmp_path))
+    assert len(scans) == 374
+    assert len({scan.patient_id for scan in scans}) == 355
+    # The release that is listed first is kept.
+    assert sum(scan.source == "verse20" for scan in scans) == 319
+    assert scans[0].files == (str(tmp_path / "scans" / scans[0].scan_id / "ct.nii.gz"),)
+
+
+def test_paper_counting_keeps_the_repeats(addressed, tmp_path):
+    scans = list_scans(cohort(addressed, tmp_path, counting="paper"))
+    assert len(scans) == 160 + 319
+    assert len({scan.scan_id for scan in scans}) == 479
+    assert len({scan.patient_id for scan in scans}) == 355
+
+
+def test_restricted_scans_can_be_left_out(addressed):
+    source = {"kind": "verse20", "table": str(addressed), "non_commercial": False}
+    assert len(list_scans(CohortSettings.parse({"sources": [source]}))) == 289
+
+
+def test_from_listing_to_volume(site, client, tmp_path, tiny_ct, write_nifti):
+    """The whole path of a public scan: table, refresh, download, import."""
+    content = write_nifti(tmp_path / "x.nii.gz", tiny_ct.array, tiny_ct.affine).read_bytes()
+    site.files["/d/1"] = content
+    site.add_folder(ROOT, [("sub-verse512_ct.nii.gz", "/d/1")])
+    write_table(tmp_path / "t.tsv", refresh([row("verse512")], client, "verse20", site.address))
+    source = {"kind": "verse20", "table": str(tmp_path / "t.tsv")}
+    settings = {"sources": [source], "downloads": str(tmp_path / "scans")}
+    (scan,) = list_scans(CohortSettings.parse(settings))
+    client.fetch(scan.remotes[0], scan.files[0])
+    assert acquire(scan, seed=1).grid.shape == (36, 44, 40)
+
+
+def test_the_command_writes_the_table(osf, tmp_path, capsys):
+    write_table(tmp_path / "t.tsv", [row("verse512"), row("verse700")])
+    arguments = ["--table", str(tmp_path / "t.tsv"), "--api", osf.address, "--release", "verse20"]
+    assert main(["scans", "refresh", *arguments]) == 0
+    assert "verse20: 5 scans with an address, 1 not on the server" in capsys.readouterr().out
+    assert len(read_table(tmp_path / "t.tsv")) == 6

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from srnet.clinical.film import Film
+from srnet.clinical.findings import printed
 from srnet.clinical.pixels import Grey
 from srnet.errors import SrnetError
 
@@ -55,7 +56,7 @@ def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
     if corners is None:
         return Box(0, 0, columns, rows, given=False)
     box = Box(*corners)
-    name = f"box {' '.join(map(str, corners))} of the {film.view.value} film"
+    name = f"box {' '.join(map(str, corners))} of the {printed(film.view)} film"
     if min(box.x0, box.y0) < 0 or box.x1 > columns or box.y1 > rows:
         raise SrnetError(f"{name} leaves the film of {columns} x {rows} pixels; mark it again")
     if min(box.width, box.height) < SMALLEST:

@@ -11,9 +11,9 @@ import numpy as np
 
 from srnet.clinical.box import Box, crop
 from srnet.clinical.film import Film
-from srnet.clinical.findings import Finding, Severity
+from srnet.clinical.findings import Finding, Severity, by_severity, printed
 from srnet.clinical.pixels import Grey
-from srnet.clinical.prepare_film import resize
+from srnet.clinical.prepare_film import resize, shrink
 
 __all__ = ["CHECKS", "Pair", "check_pair"]
 
@@ -24,6 +24,8 @@ DIFFERENT_EXTENTS = 1.25
 """Ratios of craniocaudal extents that are remarked, and refused."""
 PLAUSIBLE_EXTENT_MM = (40.0, 1300.0)
 """Heights of a box that can show a piece of spine: two vertebrae to a whole body."""
+LETTERS_SEEN = 1000
+"""Pixels along the longer edge to which a film is shrunk, at least, to look for letters."""
 LIT_EDGE = 0.45
 """Share of the centre's grey that a side edge reaches only if anatomy runs into it."""
 
@@ -47,8 +49,7 @@ def check_pair(pair: Pair) -> list[Finding]:
     """Return what the readers and all checks have to say, most severe first."""
     findings = [*pair.ap.findings, *pair.lateral.findings]
     findings += [finding for check in CHECKS for finding in check(pair)]
-    order = ("refusal", "warning", "note")
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
+    return by_severity(findings)
 
 
 def _same_film(pair: Pair) -> list[Finding]:
@@ -82,13 +83,13 @@ def _same_patient(pair: Pair) -> list[Finding]:
 def _views_swapped(pair: Pair) -> list[Finding]:
     frontal, sideways = {"AP", "PA"}, {"LL", "RL", "lateral"}
     wrong = [
-        f"the film given as {film.view.value} says that it is {film.claimed_view}"
+        f"the film given as {printed(film.view)} says that it is {film.claimed_view}"
         for film, others in ((pair.ap, sideways), (pair.lateral, frontal))
         if film.claimed_view in others
     ]
     if not wrong:
         return []
-    sentence = f"{' and '.join(wrong)}; exchange --ap and --lateral.".capitalize()
+    sentence = f"Views exchanged: {' and '.join(wrong)}; exchange --ap and --lateral."
     return [Finding("views_swapped", "refusal", sentence)]
 
 
@@ -98,7 +99,7 @@ def _opposite_projection(pair: Pair) -> list[Finding]:
         Finding(
             "projection",
             "warning",
-            f"The film given as {film.view.value} was taken {film.claimed_view}, with the tube "
+            f"The film given as {printed(film.view)} was taken {film.claimed_view}, with the tube "
             f"{sides[film.claimed_view][0]}; the model knows tubes {sides[film.claimed_view][1]}: "
             "near and far structures are magnified the other way round.",
         )
@@ -108,7 +109,7 @@ def _opposite_projection(pair: Pair) -> list[Finding]:
 
 
 def _spacing(pair: Pair) -> list[Finding]:
-    unknown = [film.view.value for film, _ in pair.films if film.spacing_mm is None]
+    unknown = [printed(film.view) for film, _ in pair.films if film.spacing_mm is None]
     if len(unknown) == 2:
         sentence = (
             "The pixel spacing is unknown: the result has the right proportions if the boxes "
@@ -130,7 +131,7 @@ def _extent_plausible(pair: Pair) -> list[Finding]:
         Finding(
             "extent",
             "warning",
-            f"The {film.view.value} box is {extent:.0f} mm high, which no piece of spine is; "
+            f"The {printed(film.view)} box is {extent:.0f} mm high, which no piece of spine is; "
             "check the pixel spacing and the box.",
         )
         for film, box in pair.films
@@ -158,7 +159,7 @@ def _already_cropped(pair: Pair) -> list[Finding]:
         Finding(
             "already_cropped",
             "note",
-            f"Anatomy runs into both sides of the {film.view.value} film, which seems to have "
+            f"Anatomy runs into both sides of the {printed(film.view)} film, which seems to have "
             "been cropped already; make sure that no part of the spine was lost.",
         )
         for film, _ in pair.films
@@ -171,7 +172,7 @@ def _whole_film(pair: Pair) -> list[Finding]:
         Finding(
             "box",
             "note",
-            f"No box is marked on the {film.view.value} film: the whole of it is used; "
+            f"No box is marked on the {printed(film.view)} film: the whole of it is used; "
             f"mark the spine with --{film.view.value}-box x0 y0 x1 y1.",
         )
         for film, box in pair.films
@@ -184,9 +185,8 @@ def _burnt_in_text(pair: Pair) -> list[Finding]:
         Finding(
             "burnt_in_text",
             "warning",
-            f"The {film.view.value} box seems to hold letters or a marker ({count} bright pieces "
-            "with sharp edges); they come out as bone, and a name would be seen on the sheet: "
-            "mark a box without them.",
+            f"The {printed(film.view)} box seems to hold letters or a marker ({count} bright "
+            "pieces with sharp edges); they come out as bone: mark a box without them.",
         )
         for film, box in pair.films
         if not film.is_drr and (count := _letters(crop(film, box)))
@@ -236,10 +236,10 @@ def _letters(grey: Grey) -> int:
     """
     from scipy.ndimage import grey_dilation, grey_erosion, label
 
+    grey = shrink(grey, max(grey.shape) // LETTERS_SEEN)
     top = float(grey.max())
     white = grey >= 0.97 * top
-    reach = max(5, min(grey.shape) // 250)
-    contrast = grey_dilation(grey, size=reach) - grey_erosion(grey, size=reach)
+    contrast = grey_dilation(grey, size=5) - grey_erosion(grey, size=5)
     pieces, count = label(white)
     if count == 0:
         return 0

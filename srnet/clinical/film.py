@@ -16,6 +16,7 @@ import numpy as np
 
 from srnet.clinical.film_dicom import read_dicom
 from srnet.clinical.film_picture import read_picture, read_projection
+from srnet.clinical.findings import printed
 from srnet.clinical.pixels import Grey, Pixels
 from srnet.errors import SrnetError
 from srnet.prepare.geometry import View
@@ -69,7 +70,7 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
     """
     path = Path(path)
     if not path.is_file():
-        raise SrnetError(f"{path}: no such file; give the path of the {view.value} film")
+        raise SrnetError(f"{path}: no such file; give the path of the {printed(view)} film")
     file_format, reader = _choose_reader(path)
     pixels = reader(path, view)
     _refuse_empty(path, pixels.grey)

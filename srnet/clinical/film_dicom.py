@@ -84,7 +84,7 @@ def _grey(path: Path, tags: Any) -> Grey:
             f"{path}: its pixels cannot be decoded ({reason}); export it uncompressed"
         ) from None
     if stored.ndim == 3:
-        return np.asarray(grey_of_colour(path, stored), np.float32)
+        return grey_of_colour(path, stored)
     shown = apply_voi_lut(apply_modality_lut(stored, tags), tags).astype(np.float64)
     low, high = _display_range(tags, shown)
     unit = np.clip((shown - low) / (high - low), 0, 1).astype(np.float32)

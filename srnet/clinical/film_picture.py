@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from srnet.clinical.findings import printed
 from srnet.clinical.pixels import Grey, Pixels
 from srnet.errors import SrnetError
 from srnet.prepare.geometry import View
@@ -34,7 +35,7 @@ def read_picture(path: Path, view: View) -> Pixels:
         with Image.open(path) as image:
             if getattr(image, "n_frames", 1) > 1:
                 raise SrnetError(
-                    f"{path}: holds {image.n_frames} pictures; save the {view.value} film alone"  # type: ignore[attr-defined]
+                    f"{path}: holds {image.n_frames} pictures; save the {printed(view)} film alone"  # type: ignore[attr-defined]
                 )
             array = np.asarray(_straight(image))
             text = getattr(image, "text", {})
@@ -44,8 +45,8 @@ def read_picture(path: Path, view: View) -> Pixels:
         ) from None
     except (OSError, Image.DecompressionBombError) as failure:
         raise SrnetError(f"{path}: cannot be decoded ({failure}); export it again") from None
-    grey = grey_of_colour(path, array) if array.ndim == 3 else array
-    return Pixels(_unit(grey), full_scale_hu_mm=float(text.get("full_scale_hu_mm", 0)))
+    grey = grey_of_colour(path, array) if array.ndim == 3 else _unit(array)
+    return Pixels(grey, full_scale_hu_mm=float(text.get("full_scale_hu_mm", 0)))
 
 
 def read_projection(path: Path, view: View) -> Pixels:
@@ -63,7 +64,7 @@ def read_projection(path: Path, view: View) -> Pixels:
         if sum(length > 1 for length in shape) != 2:
             raise SrnetError(
                 f"{path}: has shape {shape}, which is no projection; "
-                f"give the {view.value} x-ray as a picture with two axes"
+                f"give the {printed(view)} x-ray as a picture with two axes"
             )
         if len(shape) == 3 and shape[2] > 1 and int(image.header["sform_code"]) > 0:
             return _oriented(nibabel.as_closest_canonical(image))
@@ -92,8 +93,8 @@ def _straight(image: Image.Image) -> Image.Image:
     return upright
 
 
-def grey_of_colour(path: Path, array: NDArray[Any]) -> NDArray[Any]:
-    """Return the grey picture that (rows, columns, channels) holds.
+def grey_of_colour(path: Path, array: NDArray[Any]) -> Grey:
+    """Return the grey picture, in [0, 1], that (rows, columns, channels) holds.
 
     Raises
     ------
@@ -101,8 +102,8 @@ def grey_of_colour(path: Path, array: NDArray[Any]) -> NDArray[Any]:
         If more than a few pixels are coloured: a photograph, not a film.
     """
     if array.shape[2] < 3:  # grey and opacity
-        return array[:, :, 0]
-    channels = array[:, :, :3].astype(np.float32) / _full_scale(array)
+        return _unit(array[:, :, 0])
+    channels = array[:, :, :3].astype(np.float32) / np.float32(_full_scale(array))
     spread = channels.max(axis=2) - channels.min(axis=2)
     share = float((spread > COLOURED_STEP).mean())
     if share > COLOURED_SHARE:
@@ -110,7 +111,7 @@ def grey_of_colour(path: Path, array: NDArray[Any]) -> NDArray[Any]:
             f"{path}: {share:.0%} of the pixels are coloured; give the x-ray film itself, "
             "exported in grey, not a photograph of it"
         )
-    return np.asarray(channels.mean(axis=2))
+    return np.asarray(channels.mean(axis=2), np.float32)
 
 
 def _unit(array: NDArray[Any]) -> Grey:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from srnet.errors import SrnetError
+from srnet.prepare.geometry import View
 
-__all__ = ["Finding", "Severity", "refuse_or_warn"]
+__all__ = ["Finding", "Severity", "by_severity", "printed", "refuse_or_warn"]
 
 Severity = Literal["note", "warning", "refusal"]
 
@@ -33,6 +34,17 @@ class Finding:
     def plain(self) -> dict[str, str]:
         """Return the finding as plain JSON types, for the sidecar."""
         return asdict(self)
+
+
+def printed(view: View) -> str:
+    """Return how a view is called in a sentence."""
+    return "AP" if view is View.AP else "lateral"
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, most severe first."""
+    order = get_args(Severity)
+    return sorted(findings, key=lambda finding: -order.index(finding.severity))
 
 
 def refuse_or_warn(findings: Iterable[Finding], *, force: bool) -> list[Finding]:

@@ -3,14 +3,16 @@
 from typing import Literal
 
 from srnet.clinical.film import Film, invert_film
-from srnet.clinical.findings import Finding
+from srnet.clinical.findings import Finding, printed
 from srnet.clinical.pixels import Grey
-from srnet.clinical.statistics import XrayStatistics, polarity, score
+from srnet.clinical.statistics import FAMILIAR, XrayStatistics, polarity, score
 from srnet.prepare.geometry import View
 from srnet.volume import Grid
 
 __all__ = ["check_likeness", "check_voxel_size", "settle_polarity"]
 
+FOREIGN_SCORE = 2.0
+"""Multiple of the training scores' 95th percentile above which an input is plainly unlike."""
 UNDECIDED = 0.1
 """Polarity score below which either polarity is possible."""
 FOREIGN = 1.25
@@ -33,7 +35,7 @@ def settle_polarity(
     if film.is_drr or invert == "no":
         return film, []
     found = polarity(film.grey, statistics.of(film.view))
-    name = film.view.value
+    name = printed(film.view)
     numbers = f"polarity score {found:+.2f} against the training x-rays"
     if found < -UNDECIDED and film.file_format != "DICOM":
         sentence = (
@@ -93,12 +95,12 @@ def _likeness(view: View, grey: Grey, statistics: XrayStatistics) -> Finding:
         f"score {found:.2f}; of {statistics.samples} training x-rays 95 % score at most "
         f"{training.score_p95:.2f}"
     )
-    if found <= training.score_p95:
-        sentence = f"The {view.value} input looks like the training x-rays ({numbers})."
+    if found <= FAMILIAR * training.score_p95:
+        sentence = f"The {printed(view)} input looks like the training x-rays ({numbers})."
         return Finding("likeness", "note", sentence)
-    how = "unlike" if found > 2 * training.score_p95 else "somewhat unlike"
+    how = "unlike" if found > FOREIGN_SCORE * training.score_p95 else "somewhat unlike"
     sentence = (
-        f"The {view.value} input is {how} anything the model was trained on ({numbers}): "
+        f"The {printed(view)} input is {how} anything the model was trained on ({numbers}): "
         "expect missing and invented bone."
     )
     return Finding("likeness", "warning", sentence)

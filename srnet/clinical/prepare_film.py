@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from srnet.clinical.box import Box, crop
 from srnet.clinical.film import Film
 from srnet.clinical.pixels import Grey
-from srnet.clinical.statistics import ViewStatistics, score
+from srnet.clinical.statistics import FAMILIAR, ViewStatistics, score
 from srnet.config.clinical import ClinicalSettings
 
 __all__ = ["METHOD", "PreparedFilm", "prepare_film"]
@@ -33,8 +33,6 @@ METHOD = (
 )
 WORKING_SCALE = 4
 """Pixels of the working image along its longer edge, in multiples of the model's."""
-FAMILIAR = 1.25
-"""Multiple of the training scores' 95th percentile up to which a film needs no cleaning."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,18 @@ def resize(grey: Grey, shape: tuple[int, int]) -> Grey:
         return grey
     from skimage.transform import resize as skimage_resize
 
-    return _f32(skimage_resize(grey, shape, order=1, anti_aliasing=True, mode="edge"))
+    # Blocks first: the Gaussian for a large film would be as large as the film is.
+    small = shrink(grey, min(n // (2 * m) for n, m in zip(grey.shape, shape, strict=True)))
+    return _f32(skimage_resize(small, shape, order=1, anti_aliasing=True, mode="edge"))
+
+
+def shrink(grey: Grey, factor: int) -> Grey:
+    """Return means of blocks of `factor` pixels a side; what does not fill a block is cut."""
+    if factor <= 1:
+        return grey
+    rows, columns = (n // factor for n in grey.shape)
+    inside = grey[: rows * factor, : columns * factor]
+    return _f32(inside.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
 
 
 def normalise(grey: Grey) -> Grey:

@@ -19,7 +19,7 @@ from srnet.clinical.case import Case
 from srnet.clinical.checks import Pair, check_pair
 from srnet.clinical.consistency import ViewConsistency, compare, reproject
 from srnet.clinical.film import Film, read_film
-from srnet.clinical.findings import Finding, refuse_or_warn
+from srnet.clinical.findings import Finding, by_severity, refuse_or_warn
 from srnet.clinical.folder import refuse_existing
 from srnet.clinical.likeness import check_likeness, check_voxel_size, settle_polarity
 from srnet.clinical.mesh import Mesh, extract_mesh
@@ -159,7 +159,6 @@ def reconstruct_case(case: Case, model: ModelFolder, settings: ClinicalSettings)
     findings += check_likeness(
         prepared[View.AP].grey, prepared[View.LATERAL].grey, model.statistics
     )
-    order = ("refusal", "warning", "note")
     return Reconstruction(
         pair=pair,
         prepared=prepared,
@@ -168,7 +167,7 @@ def reconstruct_case(case: Case, model: ModelFolder, settings: ClinicalSettings)
         mesh=mesh,
         drrs=drrs,
         consistency={view: compare(drrs[view], prepared[view].grey) for view in View},
-        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
+        findings=tuple(by_severity(findings)),
         model=model,
         seconds=clock.seconds,
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from srnet.clinical.box import Box
 from srnet.clinical.film import Film
+from srnet.clinical.findings import printed
 from srnet.clinical.pixels import Grey
 from srnet.clinical.prepare_film import resize
 from srnet.clinical.reconstruct_films import Reconstruction
@@ -36,10 +37,9 @@ ROWS_SHOWN = 640
 """Rows of a film on the sheet."""
 BLUR = 1 / 110
 """Width of the blur outside the box in heights of the film: letters drown, anatomy stays."""
-COLUMNS, ROWS = 4, 3
+
 WARNINGS_SHOWN = 7
 PIXELS = (720, 560)
-NAMES = {View.AP: "AP", View.LATERAL: "Lateral"}
 
 
 def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
@@ -51,7 +51,7 @@ def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
         axes = _cell(figure, 0, column)
         _picture(axes, result.prepared[view].grey, view, result)
         cleaned = "non-bone suppressed" if result.prepared[view].cleaned else "as given"
-        axes.set_title(f"({'cd'[column - 2]}) {NAMES[view]} input, {cleaned}")
+        axes.set_title(f"({'cd'[column - 2]}) {printed(view)} input, {cleaned}")
     _surface_panel(_cell(figure, 1, 0), result, settings)
     for column, plane in enumerate((AXIAL, SAGITTAL, CORONAL), start=1):
         _slice_panel(_cell(figure, 1, column), plane, result, "fgh"[column - 1])
@@ -74,7 +74,10 @@ def _cell(figure: Figure, row: int, column: int) -> Axes:
     """Return axes in a grid of 4 x 3 with room for titles."""
     width, height, gap = 0.235, 0.285, 0.008
     left = 0.012 + column * (width + gap)
-    return figure.add_axes((left, 0.955 - (row + 1) * height - row * 0.03, width, height - 0.005))
+    bottom = 0.955 - (row + 1) * height - row * 0.03
+    axes = figure.add_axes((left, bottom, width, height - 0.005))
+    axes.set_anchor("N")
+    return axes
 
 
 def _may_show_text(result: Reconstruction) -> bool:
@@ -102,7 +105,7 @@ def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
     )
     axes.set_axis_off()
     number = "ab"[list(View).index(film.view)]
-    axes.set_title(f"({number}) {NAMES[film.view]} film, {columns} x {rows} pixels")
+    axes.set_title(f"({number}) {printed(film.view)} film, {columns} x {rows} pixels")
 
 
 def _picture(axes: Axes, grey: Grey, view: View, result: Reconstruction) -> None:
@@ -115,7 +118,7 @@ def _overlay_panel(axes: Axes, view: View, result: Reconstruction) -> None:
     axes.imshow(both, extent=(0, wide * both.shape[1], high * both.shape[0], 0))
     axes.set_axis_off()
     agreement = result.consistency[view].correlation
-    axes.set_title(f"{NAMES[view]}: film red, own DRR cyan, r = {agreement:.2f}")
+    axes.set_title(f"{printed(view)}: film red, own DRR cyan, r = {agreement:.2f}")
 
 
 def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
@@ -179,7 +182,7 @@ def _facts(result: Reconstruction) -> Sequence[str]:
     size = f"{spacing} mm" if result.scale.spacing_known else "of unknown size"
     reference = result.model.reference.correlation_median
     agreement = ", ".join(
-        f"{NAMES[view]} r = {result.consistency[view].correlation:.2f}"
+        f"{printed(view)} r = {result.consistency[view].correlation:.2f}"
         + (f" (median of its test set {reference[view.value]:.2f})" if reference else "")
         for view in View
     )

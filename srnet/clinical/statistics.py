@@ -10,11 +10,13 @@ from srnet.clinical.pixels import Grey
 from srnet.config.base import Settings
 from srnet.prepare.geometry import View
 
-__all__ = ["ViewStatistics", "XrayStatistics", "polarity", "score", "view_statistics"]
+__all__ = ["FAMILIAR", "ViewStatistics", "XrayStatistics", "polarity", "score", "view_statistics"]
 
 REGIONS = 8
 """Regions along either edge of an x-ray whose mean grey is compared."""
 QUANTILES = np.linspace(0.005, 0.995, 100)
+FAMILIAR = 1.25
+"""Multiple of the training scores' 95th percentile up to which an image counts as alike."""
 FAINTEST_SPREAD = 0.02
 """Grey spread that no region falls below, so that constant corners do not decide."""
 

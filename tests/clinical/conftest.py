@@ -15,7 +15,7 @@ from srnet.config.nets import X2ctSettings
 from srnet.config.prepare import DrrSettings
 from srnet.config.train import TrainSettings
 from srnet.dataset.pack_dataset import SampleFiles, pack_dataset
-from srnet.dataset.split_cohort import SplitScan, write_split
+from srnet.dataset.split_cohort import Part, SplitScan, write_split
 from srnet.evaluate.evaluate import evaluate, write_scores
 from srnet.nets.registry import build_net
 from srnet.prepare.project_drr import project_drr
@@ -26,7 +26,7 @@ from srnet.xray import write_xray
 
 SIZE = 32
 DRR = DrrSettings()
-PARTS = ["train"] * 6 + ["validation", "test", "test"]
+PARTS: tuple[Part, ...] = (*["train"] * 6, "validation", "test", "test")  # type: ignore[assignment]
 
 
 def make_spine(seed: int) -> Volume:
@@ -70,7 +70,9 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     results = tmp_path_factory.mktemp("run") / "results"
     names = [f"s{number}" for number in range(len(PARTS))]
     files = [_prepare(results, name, seed) for seed, name in enumerate(names)]
-    split = [SplitScan(name, name, "columns", part) for name, part in zip(names, PARTS)]  # type: ignore[arg-type]
+    split = [
+        SplitScan(name, name, "columns", part) for name, part in zip(names, PARTS, strict=True)
+    ]  # type: ignore[arg-type]
     write_split(results / "split.tsv", split)
     for part in ("train", "validation", "test"):
         pack_dataset(results / "dataset" / f"{part}.h5", files, split, part, DRR)
@@ -105,7 +107,7 @@ def _prepare(results: Path, name: str, seed: int) -> SampleFiles:
     drr = results / "drr" / name
     files = SampleFiles(results / "volume" / f"{name}.nii.gz", drr / "ap.png", drr / "lateral.png")
     write_volume(files.volume, volume)
-    for path, xray in zip((files.ap, files.lateral), project_drr(volume, DRR)):
+    for path, xray in zip((files.ap, files.lateral), project_drr(volume, DRR), strict=True):
         write_xray(path, xray)
     return files
 
@@ -119,11 +121,11 @@ def write_dicom(tmp_path: Path) -> DicomWriter:
 
     def write(name: str, grey: np.ndarray, **tags: Any) -> Path:
         from pydicom.dataset import FileDataset, FileMetaDataset
-        from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+        from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-        meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+        meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         dicom = FileDataset(str(tmp_path / name), {}, file_meta=meta, preamble=b"\0" * 128)
         levels = np.round(np.clip(grey, 0, 1) * 4095).astype(np.uint16)

@@ -19,7 +19,7 @@ from typing import IO
 from srnet.errors import SrnetError
 from srnet.provenance.store import FOLDER
 
-__all__ = ["RUN_VARIABLE", "at_work", "claim"]
+__all__ = ["RUN_VARIABLE", "at_work", "claim", "join"]
 
 RUN_VARIABLE = "SRNET_RUN"
 """Environment variable by which a job knows the run that it belongs to."""
@@ -55,9 +55,8 @@ def claim(results: str | Path, run: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-@contextmanager
-def at_work(results: str | Path) -> Iterator[None]:
-    """Mark this process as a job at work in `results`.
+def join(results: str | Path) -> None:
+    """Mark this process as a job at work in `results` until it ends.
 
     Raises
     ------
@@ -65,16 +64,28 @@ def at_work(results: str | Path) -> Iterator[None]:
         If the run that submitted the job has ended and another holds the
         folder, as may happen to a job that waited in the queue of a cluster.
     """
-    with _open(Path(results), "jobs.lock") as handle:
-        _lock(handle, fcntl.LOCK_SH)
-        mine = os.environ.get(RUN_VARIABLE)
-        theirs = _holder(Path(results)).get("run")
-        if mine and theirs and mine != theirs:
-            raise SrnetError(
-                f"{results}: this job belongs to run {mine}, which run {theirs} has replaced; "
-                "nothing to do, the new run submits its own"
-            )
+    handle = _open(Path(results), "jobs.lock")
+    _lock(handle, fcntl.LOCK_SH)
+    _held.append(handle)
+    mine = os.environ.get(RUN_VARIABLE)
+    theirs = _holder(Path(results)).get("run")
+    if mine and theirs and mine != theirs:
+        raise SrnetError(
+            f"{results}: this job belongs to run {mine}, which run {theirs} has replaced; "
+            "nothing to do, the new run submits its own"
+        )
+
+
+@contextmanager
+def at_work(results: str | Path) -> Iterator[None]:
+    """Mark this process as a job at work in `results` for the length of a block."""
+    join(results)
+    handle = _held[-1]
+    try:
         yield
+    finally:
+        handle.close()
+        _held.remove(handle)
 
 
 def _open(results: Path, name: str) -> IO[str]:

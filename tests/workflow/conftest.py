@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("srnet", "workflow", "envs", "Snakefile", "requirements.lock")
 TARGETS = ("results/table1.csv", "results/figures/overview.png")
+COMMAND_LINE = "from srnet.cli import main; raise SystemExit(main())"
 CONFIG = """\
 cohort:
   sources:
@@ -34,19 +35,41 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, check: bool = True) -> str:
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which the copy's package is the one imported."""
+        return os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def start(self, *arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
+        """Start the engine in a process group of its own, in `folder` or the copy itself."""
+        snakefile = str(self.folder / "Snakefile")
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--snakefile", snakefile, *arguments],
+            cwd=folder or self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def snakemake(self, *arguments: str, check: bool = True, folder: Path | None = None) -> str:
         """Run the engine on this copy and return what it printed."""
+        process = self.start(*arguments, folder=folder)
+        output, _ = process.communicate()
+        assert not check or process.returncode == 0, output
+        return output
+
+    def srnet(self, *arguments: str, folder: Path | None = None) -> tuple[int, str]:
+        """Run the copy's command line and return its status and what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"},
+            [sys.executable, "-c", COMMAND_LINE, *arguments],
+            cwd=folder or self.folder,
+            env=self.environment,
             capture_output=True,
             text=True,
-            check=False,
         )
-        output = done.stdout + done.stderr
-        assert not check or done.returncode == 0, output
-        return output
+        return done.returncode, done.stdout + done.stderr
 
     def pending(self, *arguments: str) -> dict[str, int]:
         """Return the rules that would run, and how many jobs of each."""
@@ -78,6 +101,12 @@ def copy_project(folder: Path) -> Project:
             shutil.copy2(source, folder / part)
     (folder / "profiles").symlink_to("workflow/profiles")
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Project:
+    """Return a copy that nobody edits while its runs last."""
+    return copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="session")

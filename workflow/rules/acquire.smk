@@ -6,9 +6,9 @@ rule download:
         "<results>/logs/download/{scan}/{file}.log",
     benchmark:
         "<results>/benchmarks/download/{scan}/{file}.jsonl"
+    retries: 3
     conda:
         "../../envs/srnet.yaml"
-    retries: 3
     resources:
         downloads=1,
         mem_mb=500,

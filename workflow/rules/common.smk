@@ -9,6 +9,7 @@ from srnet.acquire.scans import SOURCES, list_scans
 from srnet.config.evaluate import LPIPS_FETCHED
 from srnet.config.run import FLOORS, Config
 from srnet.errors import SrnetError
+from srnet.provenance.claim import join
 from srnet.provenance.digest import code_digest, code_listing
 from srnet.provenance.run import Run, start_run
 
@@ -111,6 +112,18 @@ def claim_results():
         start_run(CONFIG.results, Run(engine, CONFIG.plain(), temporary, CODE))
     except SrnetError as refusal:
         raise WorkflowError(refusal) from None
+
+
+def join_run():
+    """Stop a job whose run was replaced before it can touch what the new run makes."""
+    try:
+        join(CONFIG.results)
+    except SrnetError as refusal:
+        raise WorkflowError(refusal) from None
+
+
+if not workflow.is_main_process:
+    join_run()
 
 
 def one_of(names):

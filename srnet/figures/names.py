@@ -5,7 +5,7 @@ __all__ = ["is_floor", "printed_name"]
 _FLOORS = {
     "all_zero": "All zero",
     "mean_volume": "Mean volume",
-    "nearest_neighbour": "Nearest neighbour",
+    "nearest_neighbour": "Nearest scan",
     "back_projection": "Back-projection",
     "ipf": "IPF of the mean",
 }

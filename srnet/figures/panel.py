@@ -6,7 +6,6 @@ anterior on the left of a sagittal picture.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -167,7 +166,7 @@ def grey_key(axes: Axes, image: AxesImage) -> None:
     """Draw the key of the grey values of `image`, network values, in HU."""
     bar = axes.figure.colorbar(image, cax=axes, orientation="horizontal")
     low, high = image.get_clim()
-    bar.set_ticks([low, (low + high) / 2, high])
+    bar.set_ticks([low, high])
     bar.set_ticklabels([f"{hounsfield(value):.0f}" for value in bar.get_ticks()])
     finish_key(bar, "HU in bone")
 
@@ -176,7 +175,7 @@ def finish_key(bar: Colorbar, title: str) -> None:
     """Print `title` over a slim colour bar and thin its lines."""
     bar.ax.set_title(title, fontsize=6, pad=2)
     bar.ax.tick_params(labelsize=6, length=2, pad=1)
-    sides: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
-    for tick, side in zip(bar.ax.get_xticklabels(), sides, strict=True):
-        tick.set_horizontalalignment(side)
+    labels = bar.ax.get_xticklabels()
+    labels[0].set_horizontalalignment("left")
+    labels[-1].set_horizontalalignment("right")
     bar.outline.set_linewidth(0.4)

@@ -12,7 +12,7 @@ from srnet.figures.canvas import save_figure, style
 from srnet.figures.cases import Case, choose_scans, network_value, put_first, read_case
 from srnet.figures.names import printed_name
 from srnet.figures.panel import CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
-from srnet.figures.sheet import Sheet, new_sheet, row_height
+from srnet.figures.sheet import Sheet, column_width, new_sheet, row_height
 
 __all__ = ["render_overview"]
 
@@ -62,8 +62,9 @@ def _rows(case: Case) -> list[tuple[str, View, Picture]]:
 
 def _page(case: Case, limits: tuple[float, float]) -> Figure:
     rows, volumes, grid = _rows(case), case.volumes(), case.truth.grid
-    heights = [row_height(view.size_mm(grid)) for _, view, _ in rows]
-    sheet = new_sheet(heights, columns=len(volumes) + 1)
+    sizes = [view.size_mm(grid) for _, view, _ in rows]
+    width = column_width(sizes)
+    sheet = new_sheet([row_height(size, width) for size in sizes], len(volumes) + 1, width)
     for number, (title, view, picture) in enumerate(rows):
         sheet.row_head(number, title)
         for column, array in enumerate(volumes.values(), start=1):

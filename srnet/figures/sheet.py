@@ -13,10 +13,14 @@ from matplotlib.figure import Figure
 
 from srnet.figures.canvas import MUTED, new_figure
 
-__all__ = ["COLUMN", "Margins", "Sheet", "new_sheet", "row_height"]
+__all__ = ["COLUMN", "Margins", "Sheet", "column_width", "new_sheet", "row_height"]
 
 COLUMN = 1.3
-"""Width of a column in inches."""
+"""Greatest width of a column in inches."""
+NARROWEST = 0.98
+"""Least width of a column in inches, for its head."""
+TALLEST = 2.3
+"""Greatest height of a row in inches."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,14 @@ def new_sheet(
     return Sheet(page, tuple(heights), column_width, tuple(breaks), margins)
 
 
+def column_width(sizes_mm: Sequence[tuple[float, float]]) -> float:
+    """Return the inches that the widest of `sizes_mm` (height, width) uses of a column."""
+    widths = [row_height(size) * size[1] / size[0] for size in sizes_mm]
+    return max(NARROWEST, *widths)
+
+
 def row_height(
-    size_mm: tuple[float, float], column_width: float = COLUMN, tallest: float = 2.3
+    size_mm: tuple[float, float], column_width: float = COLUMN, tallest: float = TALLEST
 ) -> float:
     """Return the height in inches that pictures of `size_mm` (height, width) need."""
     return min(tallest, column_width * size_mm[0] / size_mm[1])

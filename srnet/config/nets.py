@@ -1,8 +1,8 @@
 """Settings of the reconstruction networks, one class per network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from srnet.config.base import Settings
 
@@ -15,6 +15,14 @@ __all__ = [
     "Srnet3dSettings",
     "X2ctSettings",
 ]
+
+
+def _off(value: Any) -> Any:
+    """Read `off` as a word: YAML takes it for false unless it is quoted."""
+    return "off" if value is False else value
+
+
+_Off = BeforeValidator(_off)
 
 
 class NetSettings(Settings):
@@ -45,11 +53,11 @@ class Srnet3dSettings(NetSettings):
 
     name: Literal["srnet3d"] = "srnet3d"
     aspp: bool = Field(True, description="atrous spatial pyramid pooling on encoder features")
-    srct: Literal["pyramid", "deformable", "off"] = Field(
+    srct: Annotated[Literal["pyramid", "deformable", "off"], _Off] = Field(
         "pyramid",
         description="pyramid: Fig. 3 as the text has it; deformable: attention on lifted skips",
     )
-    srte: Literal["text", "stem", "off"] = Field(
+    srte: Annotated[Literal["text", "stem", "off"], _Off] = Field(
         "text", description="text: Fig. 4 on the first encoder layers; stem: on the stem only"
     )
 

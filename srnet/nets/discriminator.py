@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from srnet.nets.body import scaled
+from srnet.nets.convolution import to_channels_last
 
 __all__ = ["Discriminator"]
 
@@ -37,6 +38,7 @@ class Discriminator(nn.Module):
             inputs = outputs
         layers.append(nn.Conv3d(inputs, 1, 4, padding=2))
         self.layers = nn.Sequential(*layers)
+        to_channels_last(self)
 
     def forward(self, image: Tensor, volume: Tensor) -> Tensor:
         """Return a map of scores, near 1 where the volume looks real, near 0 where made.

@@ -95,6 +95,7 @@ def save_tensors(
     text = json.dumps(about, sort_keys=True)
     with atomic_path(path) as partial:
         save_file(plain, partial, metadata={_KEY: text})
+        partial.chmod(0o644)
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -26,6 +26,10 @@ class Batch:
     views: Views
     target: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`."""
+        return Batch(Views(*(tensor.to(device) for tensor in self.views)), self.target.to(device))
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -48,8 +52,17 @@ class Samples:
     def __len__(self) -> int:
         return self.ct.shape[0]
 
-    def to(self, device: torch.device) -> "Samples":
-        """Return the data set on `device`."""
+    def to_where_it_fits(self, device: torch.device) -> "Samples":
+        """Return the data set on `device` if it takes less than half of the free memory there.
+
+        Otherwise it stays where it is, and batches travel one by one.
+        """
+        if device.type != "cuda":
+            return self
+        needed = self.ct.nbytes + sum(tensor.nbytes for tensor in self.views)
+        free, _ = torch.cuda.mem_get_info(device)
+        if 2 * needed > free:
+            return self
         views = Views(*(tensor.to(device) for tensor in self.views))
         return replace(self, views=views, ct=self.ct.to(device))
 
@@ -61,7 +74,7 @@ class Samples:
 
     def batches(self, order: Tensor, size: int) -> Iterator[Batch]:
         """Yield batches of `size` in the given order; the last may be smaller."""
-        for index in order.split(size):
+        for index in order.split(size):  # type: ignore[no-untyped-call]
             yield self.batch(index)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from srnet.atomic import atomic_path
+from srnet.train.validate import Validation
 
 __all__ = ["Watch", "write_history"]
 
@@ -37,21 +38,23 @@ class Watch:
     def __init__(self, folder: Path, first_epoch: int) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
 
-    def scalars(self, row: Row) -> None:
-        """Add one point to each curve."""
+    def add(self, row: Row, scores: Validation | None) -> None:
+        """Add one point to each curve, and a picture where the epoch was validated."""
         epoch = int(row["epoch"])
         for name, value in row.items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, epoch)
-
-    def picture(self, epoch: int, truth: Tensor, prediction: Tensor) -> None:
-        """Add maximum intensity projections of truth (top) and prediction, (S, S, S) each."""
-        tiles = [
-            torch.cat([volume.amax(1), volume.amax(2)], dim=1) for volume in (truth, prediction)
-        ]
-        image = torch.cat(tiles).clamp(0, 1).cpu()
-        self._writer.add_image("mip", image, epoch, dataformats="HW")
+        if scores is not None:
+            picture = _side_by_side(scores.truth, scores.prediction)
+            self._writer.add_image("mip", picture, epoch, dataformats="HW")
+        self._writer.flush()
 
     def close(self) -> None:
         """Flush and close the event file."""
         self._writer.close()
+
+
+def _side_by_side(truth: Tensor, prediction: Tensor) -> Tensor:
+    """Return maximum intensity projections, both views of the truth above the prediction's."""
+    tiles = [torch.cat([volume.amax(1), volume.amax(2)], dim=1) for volume in (truth, prediction)]
+    return torch.cat(tiles).clamp(0, 1).cpu()

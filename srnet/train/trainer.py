@@ -1,14 +1,16 @@
 """Generator, discriminator and optimisers, and one epoch of their training."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
@@ -16,23 +18,19 @@ from srnet.errors import SrnetError
 from srnet.losses import lsgan_discriminator, lsgan_generator, weigh_terms
 from srnet.nets.discriminator import Discriminator
 from srnet.nets.registry import build_net
+from srnet.train.augment import augment
 from srnet.train.checkpoint import named, optimiser_tensors, restore_optimiser, under
 from srnet.train.data import Batch, Samples, epoch_order
+from srnet.train.optimiser import build_optimiser
 from srnet.train.schedule import learning_rate_factor
 
-__all__ = ["Diverged", "Trainer", "epoch_seed"]
+__all__ = ["Diverged", "Trainer"]
 
 _LOOK_EVERY = 20
-_ADAM_SECOND_BETA = 0.99
 
 
 class Diverged(SrnetError):
     """Say that a loss is no longer a finite number."""
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """Return the seed of one epoch, so that an epoch needs no state of its predecessors."""
-    return seed * 1_000_003 + epoch
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Trainer:
     size
         Edge of volumes and x-rays.
     seed
-        Seed of initial weights, order and dropout.
+        Seed of initial weights, order, dropout and augmentation.
     fabric
         Device, precision and processes.
     """
@@ -75,15 +73,25 @@ class Trainer:
         self._seed = seed
         self._fabric = fabric
         torch.manual_seed(seed)
-        self.net = build_net(net, size)
-        self._generator = self._player(self.net)
+        self._generator = self._player(build_net(net, size))
+        self._average: AveragedModel | None = None
+        if settings.average > 0:
+            rule = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+            self._average = AveragedModel(self._generator.net, multi_avg_fn=rule, use_buffers=True)
         self._discriminator: _Player | None = None
         if settings.loss.adversarial > 0:
             self._discriminator = self._player(Discriminator(net.width or 1.0))
 
+    @property
+    def net(self) -> nn.Module:
+        """Return the network to validate and keep: the average where there is one."""
+        return self._generator.net if self._average is None else self._average.module
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all that the next epoch depends on."""
         tensors = named("generator", self._generator.tensors())
+        if self._average is not None:
+            tensors |= named("average", self._average.state_dict())
         if self._discriminator is not None:
             tensors |= named("discriminator", self._discriminator.tensors())
         return tensors
@@ -91,12 +99,14 @@ class Trainer:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` returned."""
         self._generator.restore(under("generator", tensors))
+        if self._average is not None:
+            self._average.load_state_dict(under("average", tensors))
         if self._discriminator is not None:
             self._discriminator.restore(under("discriminator", tensors))
 
     def steps(self, samples: int) -> int:
         """Return the optimiser steps of one epoch."""
-        return math.ceil(samples / (self._settings.batch_size * self._fabric.world_size))
+        return math.ceil(samples / self._scans_a_step())
 
     def epoch(self, epoch: int, samples: Samples) -> Iterator[dict[str, float]]:
         """Train one epoch, counted from 0, and yield the mean terms so far now and then.
@@ -109,27 +119,43 @@ class Trainer:
         Diverged
             If a term is not finite.
         """
-        torch.manual_seed(epoch_seed(self._seed, epoch) + self._fabric.global_rank)
-        self.net.train()
+        # Seeded anew, so that an epoch needs no random state of its predecessors.
+        torch.manual_seed(self._epoch_seed(epoch) + self._fabric.global_rank)
+        self._generator.net.train()
         steps = self.steps(len(samples))
         sums: dict[str, Tensor] = {}
-        for step, batch in enumerate(self._batches(epoch, samples)):
+        for step, batches in enumerate(self._batches(epoch, samples)):
             self._set_learning_rate((epoch + step / steps) / self._settings.epochs)
-            for name, value in self._step(batch).items():
+            for name, value in self._step(batches).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value
             looked_at = step + 1 == steps or (step + 1) % _LOOK_EVERY == 0
-            yield _means(sums, step + 1) if looked_at else {}
+            yield self._means(sums, step + 1) if looked_at else {}
 
     def _player(self, net: nn.Module) -> _Player:
-        optimiser = _optimiser(net, self._settings)
-        placed, ready = self._fabric.setup(net, optimiser)
+        optimiser = build_optimiser(net, self._settings)
+        module: Any = torch.compile(net) if self._settings.compile else net
+        placed, ready = self._fabric.setup(module, optimiser)
         return _Player(net, placed, ready)
 
-    def _batches(self, epoch: int, samples: Samples) -> Iterator[Batch]:
-        size, world = self._settings.batch_size, self._fabric.world_size
-        order = epoch_order(len(samples), size * world, epoch_seed(self._seed, epoch))
-        mine = order.view(-1, world, size)[:, self._fabric.global_rank].flatten()
-        return samples.batches(mine, size)
+    def _epoch_seed(self, epoch: int) -> int:
+        return self._seed * 1_000_003 + 1009 * epoch
+
+    def _scans_a_step(self) -> int:
+        settings = self._settings
+        return settings.batch_size * settings.accumulate * self._fabric.world_size
+
+    def _batches(self, epoch: int, samples: Samples) -> Iterator[list[Batch]]:
+        """Yield this process's batches of every step."""
+        order = epoch_order(len(samples), self._scans_a_step(), self._epoch_seed(epoch))
+        for share in order.view(
+            -1, self._fabric.world_size, self._settings.accumulate, self._size
+        ):
+            mine = share[self._fabric.global_rank]
+            yield [samples.batch(index).to(self._fabric.device) for index in mine]
+
+    @property
+    def _size(self) -> int:
+        return self._settings.batch_size
 
     def _set_learning_rate(self, progress: float) -> None:
         rate = self._settings.learning_rate
@@ -138,60 +164,73 @@ class Trainer:
             for group in player.optimiser.param_groups if player else ():
                 group["lr"] = rate
 
-    def _step(self, batch: Batch) -> dict[str, Tensor]:
-        made = self._generator.placed(batch.views)
-        terms = weigh_terms(self._settings.loss.plain(), made, batch.target)
+    def _step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Move the generator by one step, then the discriminator; return the mean terms."""
+        values: dict[str, Tensor] = {}
+        seen = [
+            Batch(augment(each.views, self._settings.augment), each.target) for each in batches
+        ]
+        made = []
+        for index, batch in enumerate(seen):
+            last = index + 1 == len(seen)
+            with self._alone(self._generator, not last):
+                volume, terms = self._generate(batch)
+                self._fabric.backward(terms["loss"] / len(seen))
+            made.append(volume.detach())
+            _add(values, terms, len(seen))
+        self._descend(self._generator)
+        if self._average is not None:
+            self._average.update_parameters(self._generator.net)
         if self._discriminator is not None:
-            scores = self._discriminator.placed(batch.views.image, made)
+            _add(values, {"discriminator": self._judge(self._discriminator, seen, made)}, 1)
+        return values
+
+    def _generate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        volume = self._generator.placed(batch.views)
+        terms = weigh_terms(self._settings.loss.plain(), volume, batch.target)
+        if self._discriminator is not None:
+            scores = self._discriminator.placed(batch.views.image, volume)
             terms["adversarial"] = self._settings.loss.adversarial * lsgan_generator(scores)
-        loss = torch.stack(list(terms.values())).sum()
-        self._descend(self._generator, loss)
-        values = {"loss": loss, **terms}
-        if self._discriminator is not None:
-            values["discriminator"] = self._judge(self._discriminator, batch, made.detach())
-        return {name: value.detach() for name, value in values.items()}
+        return volume, {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
-    def _judge(self, discriminator: _Player, batch: Batch, made: Tensor) -> Tensor:
-        image = batch.views.image
-        real_scores = discriminator.placed(image, batch.target)
-        loss = lsgan_discriminator(real_scores, discriminator.placed(image, made))
-        self._descend(discriminator, self._settings.loss.adversarial * loss)
-        return loss
+    def _judge(
+        self, discriminator: _Player, batches: Sequence[Batch], made: Sequence[Tensor]
+    ) -> Tensor:
+        # The generator's pass left gradients in the discriminator.
+        discriminator.optimiser.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self._fabric.device)
+        for index, (batch, volume) in enumerate(zip(batches, made, strict=True)):
+            with self._alone(discriminator, index + 1 < len(batches)):
+                image = batch.views.image
+                # One pass over both: with several processes each pass must have its own reduction.
+                scores = discriminator.placed(
+                    torch.cat([image, image]), torch.cat([batch.target, volume])
+                )
+                loss = lsgan_discriminator(*scores.chunk(2)) / len(batches)
+                self._fabric.backward(loss)
+            total += loss.detach()
+        self._descend(discriminator)
+        return total
 
-    def _descend(self, player: _Player, loss: Tensor) -> None:
-        player.optimiser.zero_grad(set_to_none=True)
-        self._fabric.backward(loss)
+    def _alone(self, player: _Player, enabled: bool) -> AbstractContextManager[Any]:
+        """Keep the processes from sharing gradients before the last batch of a step."""
+        return self._fabric.no_backward_sync(player.placed, enabled=enabled)
+
+    def _descend(self, player: _Player) -> None:
         player.optimiser.step()
+        player.optimiser.zero_grad(set_to_none=True)
+
+    def _means(self, sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
+        stacked = torch.stack([value.float() for value in sums.values()]) / count
+        shared: Any = self._fabric.all_reduce(stacked, reduce_op="mean")
+        means = dict(zip(sums, shared.tolist(), strict=True))
+        lost = [name for name, value in means.items() if not math.isfinite(value)]
+        if lost:
+            raise Diverged(f"the loss term '{lost[0]}' is {means[lost[0]]}")
+        return means
 
 
-def _adam(net: nn.Module, settings: TrainSettings) -> Optimizer:
-    betas = (settings.momentum, _ADAM_SECOND_BETA)
-    return Adam(_trainable(net), settings.learning_rate, betas, weight_decay=settings.weight_decay)
-
-
-def _sgd(net: nn.Module, settings: TrainSettings) -> Optimizer:
-    return SGD(
-        _trainable(net),
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-
-
-_OPTIMISERS = {"adam": _adam, "sgd": _sgd}
-
-
-def _optimiser(net: nn.Module, settings: TrainSettings) -> Optimizer:
-    return _OPTIMISERS[settings.optimiser](net, settings)
-
-
-def _trainable(net: nn.Module) -> list[nn.Parameter]:
-    return [parameter for parameter in net.parameters() if parameter.requires_grad]
-
-
-def _means(sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
-    means = {name: float(value) / count for name, value in sums.items()}
-    lost = [name for name, value in means.items() if not math.isfinite(value)]
-    if lost:
-        raise Diverged(f"the loss term '{lost[0]}' is {means[lost[0]]}")
-    return means
+def _add(sums: dict[str, Tensor], values: Mapping[str, Tensor], count: int) -> None:
+    for name, value in values.items():
+        part = value.detach() / count
+        sums[name] = sums[name] + part if name in sums else part

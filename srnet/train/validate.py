@@ -44,12 +44,13 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(net: nn.Module, samples: Samples) -> Validation:
+def validate(net: nn.Module, samples: Samples, device: torch.device) -> Validation:
     """Score `net` in evaluation mode, case by case."""
     net.eval()
     psnr, cosine, largest = 0.0, 0.0, 0.0
     first: tuple[Tensor, Tensor] | None = None
-    for batch in samples.batches(torch.arange(len(samples)), size=1):
+    for each in samples.batches(torch.arange(len(samples)), size=1):
+        batch = each.to(device)
         prediction = net(batch.views).float()
         largest = max(largest, prediction.max().item())
         prediction = prediction.clamp(0, 1)

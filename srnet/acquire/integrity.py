@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.errors import ScanRejected
+from srnet.histogram import count_hu
 from srnet.volume import AIR_HU, Image, Volume
 
 __all__ = ["check_geometry", "check_values"]
@@ -114,12 +115,15 @@ def _to_hu(array: NDArray[np.generic]) -> NDArray[np.int16]:
         hu = np.rint(hu)
     if hu.dtype != np.int16:
         hu = np.clip(hu, -32768, 32767).astype(np.int16)
-    return np.where(hu < LOWEST_HU, np.int16(AIR_HU), hu).astype(np.int16, copy=False)
+    padding = hu < LOWEST_HU
+    return np.where(padding, np.int16(AIR_HU), hu) if padding.any() else hu
 
 
 def _check_histogram(hu: NDArray[np.int16], voxel_ml: float, name: str) -> None:
-    counts = np.bincount(hu.ravel().astype(np.int32) - LOWEST_HU)
-    levels = np.arange(len(counts)) + LOWEST_HU
+    present, numbers = count_hu(hu)
+    levels = np.arange(LOWEST_HU, present[-1] + 1)
+    counts = np.zeros(len(levels), np.intp)
+    counts[present - LOWEST_HU] = numbers
     thin = counts[levels < -20].sum() / hu.size
     body = counts[levels > -200].sum()
     mode = _mode(counts, levels)

@@ -64,4 +64,6 @@ def warn_of_metal(metal_ml: float, above_hu: int) -> list[str]:
     """Return a warning about voxels denser than any bone."""
     if metal_ml < LEAST_METAL_ML:
         return []
-    return [f"{metal_ml:.1f} ml above {above_hu} HU were kept as bone: metal?"]
+    return [
+        f"{metal_ml:.1f} ml above {above_hu} HU were kept as bone: metal, or dense contrast agent?"
+    ]

@@ -9,23 +9,7 @@ general K-means stop early, in a local optimum or at a tolerance.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["cluster_histogram", "count_hu"]
-
-_LOWEST = int(np.iinfo(np.int16).min)
-_PIECE = 1 << 20
-
-
-def count_hu(array: NDArray[np.int16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the different values of an int16 array, ascending, and how often each occurs."""
-    counts = np.zeros(1 << 16, np.int64)
-    # Seen as unsigned, negative values stand in the upper half. `bincount` casts
-    # what it is given to 64 bits: a piece at a time keeps that in the cache.
-    flat = array.reshape(-1).view(np.uint16)
-    for start in range(0, flat.size, _PIECE):
-        counts += np.bincount(flat[start : start + _PIECE], minlength=1 << 16)
-    counts = np.roll(counts, 1 << 15)
-    present = np.flatnonzero(counts)
-    return present + _LOWEST, counts[present]
+__all__ = ["cluster_histogram"]
 
 
 def cluster_histogram(
@@ -50,8 +34,10 @@ def cluster_histogram(
     size = len(values)
     best = sums.spread(np.zeros(size, np.int64), np.arange(1, size + 1))
     starts = [np.zeros(size, np.int64)]
-    for _ in range(1, clusters):
-        best, start = _add_cluster(best, sums)
+    for cluster in range(1, clusters):
+        # Of the last cluster only the one that ends with the last value matters.
+        ends = range(1, size) if cluster < clusters - 1 else range(size - 1, size)
+        best, start = _add_cluster(best, sums, ends)
         starts.append(start)
     return _centres(starts, sums)
 
@@ -76,20 +62,20 @@ class _Sums:
 
 
 def _add_cluster(
-    best: NDArray[np.float64], sums: _Sums
+    best: NDArray[np.float64], sums: _Sums, ends: range
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the least cost of the values up to each one with one cluster more.
+    """Return the least cost of the values up to each of `ends` with one cluster more.
 
     `best[i]` is the least cost of the values 0 to i; the second result says
     where the last cluster starts.
     """
     improved = np.full_like(best, np.inf)
     start = np.zeros(len(best), np.int64)
-    for last in range(1, len(best)):
-        firsts = np.arange(1, last + 1)
-        costs = best[:last] + sums.spread(firsts, np.full(last, last + 1))
+    firsts = np.arange(1, len(best))
+    for end in ends:
+        costs = best[:end] + sums.spread(firsts[:end], np.full(end, end + 1))
         cheapest = int(np.argmin(costs))
-        improved[last], start[last] = costs[cheapest], firsts[cheapest]
+        improved[end], start[end] = costs[cheapest], cheapest + 1
     return improved, start
 
 

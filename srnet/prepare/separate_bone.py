@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from srnet.config.prepare import BoneSettings
 from srnet.errors import ScanRejected, SrnetError
+from srnet.histogram import count_hu
 from srnet.prepare.box import Box, Mask, bounding_box
 from srnet.prepare.guards import check_amount, check_centres, warn_of_metal
-from srnet.prepare.kmeans import cluster_histogram, count_hu
+from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.masks import (
     close_gaps,
     fill_holes,

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from srnet.prepare.kmeans import cluster_histogram, count_hu
+from srnet.histogram import count_hu
+from srnet.prepare.kmeans import cluster_histogram
 
 
 def spread(values, counts):
@@ -74,19 +75,3 @@ def test_started_at_the_optimum_scikit_learn_stays_there():
 def test_two_well_separated_groups_give_their_means():
     values, counts = np.array([10, 12, 300, 310]), np.array([1, 3, 2, 2])
     assert cluster_histogram(values, counts, 2) == pytest.approx([11.5, 305.0])
-
-
-def test_counting_agrees_with_sorting():
-    array = np.random.default_rng(0).integers(-3024, 4000, (7, 300, 900)).astype(np.int16)
-    array[0, 0, :2] = -32768, 32767
-    values, counts = count_hu(array)
-    expected, numbers = np.unique(array, return_counts=True)
-    np.testing.assert_array_equal(values, expected)
-    np.testing.assert_array_equal(counts, numbers)
-
-
-def test_counting_takes_views_that_are_not_contiguous():
-    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)[:, ::2, 1:4]
-    values, counts = count_hu(array)
-    assert sorted(array.ravel()) == values.tolist()
-    assert counts.sum() == array.size

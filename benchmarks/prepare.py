@@ -1,0 +1,224 @@
+"""Time the preparation side by side with its peers, and print ratios.
+
+    python benchmarks/prepare.py kmeans
+    python benchmarks/prepare.py scan [CT.nii.gz]
+    python benchmarks/prepare.py startup [CT.nii.gz]
+
+`kmeans` clusters 512x512x300 voxels, as scikit-learn does on all of them in
+float64 (6.6 GB). `scan` takes one scan from its file to the bone volume, the
+128 cube and both x-rays, beside merely reading the file. `startup` runs each
+stage of one scan as a job of its own and tells what share of the processor
+time goes into starting Python and importing. Without a file, `scan` and
+`startup` take a generated patient with voxels of 0.7 mm. Times are the best
+of three, taken in turn, in seconds of the clock; `startup` in processor time.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.scans import Scan, list_scans
+from srnet.config.cohort import CohortSettings, PhantomSource
+from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.histogram import count_hu
+from srnet.prepare.kmeans import cluster_histogram
+from srnet.prepare.project_drr import project_drr
+from srnet.prepare.resample_volume import resample_volume
+from srnet.prepare.separate_bone import separate_bone
+from srnet.volume import Volume, write_volume
+
+TISSUES = ((-950, 30, 0.45), (-90, 25, 0.2), (50, 30, 0.3), (500, 180, 0.05))
+FINE_MM = 0.7
+
+
+def best_of_three(*tasks: Callable[[], object]) -> list[float]:
+    """Return the shortest time of each task, run in turn."""
+    times: list[list[float]] = [[] for _ in tasks]
+    for _ in range(3):
+        for task, taken in zip(tasks, times, strict=True):
+            start = time.perf_counter()
+            task()
+            taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]
+
+
+def kmeans() -> None:
+    """Compare with scikit-learn on every voxel in float64."""
+    from sklearn.cluster import KMeans
+
+    rng = np.random.default_rng(0)
+    total = 512 * 512 * 300
+    parts = [rng.normal(m, s, round(total * share)) for m, s, share in TISSUES]
+    voxels = np.rint(np.concatenate(parts)).astype(np.int16)
+
+    def ours() -> NDArray[np.uint8]:
+        centres = cluster_histogram(*count_hu(voxels), 3)
+        low, high = (centres[1:] + centres[:-1]) / 2
+        labels: NDArray[np.uint8] = np.add(voxels > low, voxels > high, dtype=np.uint8)
+        return labels
+
+    (seconds,) = best_of_three(ours)
+    start = time.perf_counter()
+    peer = KMeans(3, n_init=1, random_state=0).fit(voxels.astype(np.float64)[:, None])
+    peer_seconds = time.perf_counter() - start
+    rank = np.argsort(np.argsort(peer.cluster_centers_[:, 0]))
+    differing = np.mean(rank[peer.labels_] != ours())
+    print(f"K-means, 3 clusters, {voxels.size / 1e6:.1f} M voxels, labels included")
+    print(f"  histogram, exact      {seconds:8.3f} s")
+    print(f"  scikit-learn, float64 {peer_seconds:8.3f} s   ratio {peer_seconds / seconds:.0f}")
+    print(f"  labels that differ    {differing:8.4%}")
+
+
+def fine_patient(folder: Path) -> Path:
+    """Write a generated patient with small voxels, and return the file."""
+    cohort = CohortSettings(sources=(PhantomSource(count=3, spacing_mm=FINE_MM),))
+    scan = list_scans(cohort)[0]
+    path = folder / "ct.nii.gz"
+    write_volume(path, acquire(scan, seed=1))
+    return path
+
+
+def prepare(path: Path) -> dict[str, float]:
+    """Take one scan through all stages, and return the time of each."""
+    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(path),))
+    times = {}
+    value: Volume | None = None
+    steps: dict[str, Callable[[], Volume | None]] = {
+        "read and check": lambda: acquire(row, seed=0),
+        "separate bone": lambda: value and separate_bone(value, BoneSettings()).volume,
+        "resample to 128": lambda: value and resample_volume(value, 128, ResampleSettings()),
+        "two x-rays": lambda: value and (project_drr(value, DrrSettings()), None)[1],
+    }
+    for name, step in steps.items():
+        start = time.perf_counter()
+        value = step()
+        times[name] = time.perf_counter() - start
+    return times
+
+
+def scan(path: Path) -> None:
+    """Compare the whole preparation with merely reading the file."""
+    import nibabel
+    import SimpleITK
+
+    prepare(path)
+    runs = []
+    readers = {
+        "nibabel": lambda: np.asarray(nibabel.Nifti1Image.from_filename(str(path)).dataobj),
+        "SimpleITK": lambda: SimpleITK.ReadImage(str(path)),
+    }
+    reading = dict(zip(readers, best_of_three(*readers.values()), strict=True))
+    for _ in range(3):
+        runs.append(prepare(path))
+    times = min(runs, key=lambda run: sum(run.values()))
+    total = sum(times.values())
+    image = SimpleITK.ReadImage(str(path))
+    print(f"{'x'.join(map(str, image.GetSize()))}, {path.stat().st_size / 1e6:.0f} MB")
+    for name, seconds in times.items():
+        print(f"  {name:22s}{seconds:8.3f} s")
+    print(f"  {'all':22s}{total:8.3f} s")
+    for name, seconds in reading.items():
+        print(f"  {f'{name} reads':22s}{seconds:8.3f} s   ratio {total / seconds:.1f}")
+    print(f"  peak memory of one run {_peak_gib(path):.2f} GiB")
+
+
+def _peak_gib(path: Path) -> float:
+    """Return the peak resident memory of a process that prepares one scan."""
+    subprocess.run([sys.executable, __file__, "once", str(path)], check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+STAGES = {
+    "acquire": "srnet.acquire.acquire, srnet.acquire.local, srnet.volume",
+    "separate_bone": "srnet.prepare.separate_bone, srnet.volume",
+    "resample_volume": "srnet.prepare.resample_volume, srnet.volume, SimpleITK",
+    "project_drr": "srnet.prepare.project_drr, srnet.volume, srnet.xray",
+}
+"""What the script of each stage imports, libraries that it loads late included."""
+
+RAY_CASTING = "from itk import itkIdentityTransformPython, itkPyBufferPython\n"
+RAY_CASTING += "from itk import itkRayCastInterpolateImageFunctionPython"
+
+
+def startup(path: Path) -> None:
+    """Tell the share of processor time that the jobs of one scan spend on starting."""
+    from srnet.volume import read_volume
+    from srnet.xray import write_xray
+
+    starting = {
+        stage: _processor_seconds(f"import snakemake.script, {modules}")
+        for stage, modules in STAGES.items()
+    }
+    starting["project_drr"] = _processor_seconds(
+        f"import snakemake.script, {STAGES['project_drr']}\n{RAY_CASTING}"
+    )
+    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(path),))
+    with TemporaryDirectory() as name:
+        ct, bone, volume = (Path(name) / f"{kind}.nii.gz" for kind in ("ct", "bone", "volume"))
+
+        def cast() -> None:
+            for xray in project_drr(read_volume(volume), DrrSettings()):
+                write_xray(Path(name) / "xray.png", xray)
+
+        tasks: dict[str, Callable[[], None]] = {
+            "acquire": lambda: write_volume(ct, acquire(row, seed=0)),
+            "separate_bone": lambda: write_volume(
+                bone, separate_bone(read_volume(ct), BoneSettings()).volume
+            ),
+            "resample_volume": lambda: write_volume(
+                volume, resample_volume(read_volume(bone), 128, ResampleSettings())
+            ),
+            "project_drr": cast,
+        }
+        working = {stage: _least_processor_time(task) for stage, task in tasks.items()}
+    print(f"{path.name}: processor seconds of each job, starting and working")
+    for stage in STAGES:
+        print(f"  {stage:18s}{starting[stage]:8.2f}{working[stage]:8.2f}")
+    start, work = sum(starting.values()), sum(working.values())
+    print(f"  {'all':18s}{start:8.2f}{work:8.2f}   share of starting {start / (start + work):.0%}")
+
+
+def _processor_seconds(code: str) -> float:
+    """Return the least processor time of three runs of `code` in a new process."""
+    taken = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(taken)
+
+
+def _least_processor_time(task: Callable[[], None]) -> float:
+    """Return the least processor time of three runs, after one that loads what it needs."""
+    task()
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        task()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def main(what: str, *files: str) -> None:
+    """Run one of the comparisons."""
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    if what == "kmeans":
+        kmeans()
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(files[0]) if files else fine_patient(Path(folder))
+        {"scan": scan, "startup": startup, "once": prepare}[what](path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -34,11 +34,13 @@ class Project:
     """One copy of the project, in a folder of its own."""
 
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """Return the environment in which the copy's package is the one imported."""
-        return os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return os.environ | own | self.variables
 
     def start(self, *arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
         """Start the engine in a process group of its own, in `folder` or the copy itself."""

@@ -1,0 +1,127 @@
+"""A real SLURM of one node on loopback, without root, database or systemd."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+PROGRAMS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr")
+SLURM_CONF = """\
+ClusterName=srnet
+SlurmctldHost=localhost(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+SlurmctldPort={controller}
+SlurmdPort={daemon}
+AuthType=auth/none
+CredType=cred/none
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=1
+ReturnToService=2
+MpiDefault=none
+MailProg=/bin/true
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/completed.txt
+MinJobAge=3600
+EnforcePartLimits=ALL
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmdParameters=config_overrides
+KillWait=5
+GresTypes=gpu
+NodeName=localhost NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=128000 \
+Gres=gpu:1 State=UNKNOWN
+PartitionName=all Nodes=localhost Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+class OneNode:
+    """The cluster in one folder; everything it starts ends with `stop`."""
+
+    def __init__(self, folder: Path, cpus: int = 2):
+        self.folder = folder
+        self.daemons: list[subprocess.Popen[bytes]] = []
+        for name in ("state", "spool", "bin"):
+            (folder / name).mkdir(parents=True)
+        ports = _free_ports(2)
+        user = pwd.getpwuid(os.getuid()).pw_name
+        conf = SLURM_CONF.format(
+            folder=folder, user=user, cpus=cpus, controller=ports[0], daemon=ports[1]
+        )
+        (folder / "slurm.conf").write_text(conf)
+        (folder / "gres.conf").write_text("NodeName=localhost Name=gpu File=/dev/null\n")
+        for program in PROGRAMS:
+            self._shim(program)
+
+    def _shim(self, program: str) -> None:
+        """Wrap a client program, since the executor drops SLURM_CONF from the environment."""
+        real = shutil.which(program)
+        if real is None or program.startswith("sacct"):
+            return
+        shim = self.folder / "bin" / program
+        shim.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {real} "$@"\n')
+        shim.chmod(0o755)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which client programs find this cluster."""
+        path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        return {"SLURM_CONF": f"{self.folder}/slurm.conf", "PATH": path}
+
+    def start(self) -> None:
+        """Start both daemons and wait until the node is idle."""
+        for command in (["slurmctld", "-D"], ["slurmd", "-D", "-N", "localhost"]):
+            daemon = subprocess.Popen(
+                command,
+                env=os.environ | self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            self.daemons.append(daemon)
+        deadline = time.monotonic() + 60
+        while "idle" not in self.client("sinfo", "--noheader", "--format=%T"):
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "slurmctld.log").read_text()[-2000:])
+            time.sleep(0.5)
+
+    def client(self, *command: str) -> str:
+        """Run a client program and return what it printed."""
+        done = subprocess.run(
+            command, env=os.environ | self.environment, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """Return number and state of every job that the controller remembers."""
+        listed = self.client("squeue", "--noheader", "--states=all", "--format=%i %T")
+        return [(line.split()[0], line.split()[1]) for line in listed.splitlines()]
+
+    def stop(self) -> None:
+        """Cancel all jobs and end both daemons."""
+        self.client("scancel", "--user", pwd.getpwuid(os.getuid()).pw_name)
+        for daemon in reversed(self.daemons):
+            daemon.terminate()
+            daemon.wait(timeout=30)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

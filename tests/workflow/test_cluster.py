@@ -1,0 +1,130 @@
+"""The pipeline through the queue of a real SLURM, started by the test on loopback.
+
+`make test-cluster` runs this. It needs slurmctld, slurmd and the client
+programs (Debian: slurmctld slurmd slurm-client), no root and no accounts.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+from one_node import OneNode
+
+CONFIG = {
+    "size": 32,
+    "width": 0.125,
+    "gpus": 1,
+    "cohort": {"sources": [{"kind": "phantom", "count": 8, "spacing_mm": 4.0}]},
+    "split": {"validation_fraction": 0.15, "test_fraction": 0.15},
+    "train": {"epochs": 1, "device": "cpu"},
+    "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},
+    "tables": {"table1": ["first", "second"]},
+}
+SLURM = (
+    *("--workflow-profile", "slurm", "--jobs", "6", "--cores", "4", "--latency-wait", "10"),
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "7"),
+    # Every scan through the queue by itself: more jobs for the queue to order.
+    *("--group-components", "prepare=1"),
+)
+TABLE = "results/table1.csv"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("slurmctld") is None or "SRNET_CLUSTER" not in os.environ,
+        reason="needs slurmctld and SRNET_CLUSTER=1; make test-cluster sets it",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    node = OneNode(tmp_path_factory.mktemp("slurm"))
+    node.start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="module")
+def on_cluster(project, cluster):
+    """Return the project with a PATH on which the programs of the test's SLURM come first."""
+    return dataclasses.replace(project, variables=cluster.environment)
+
+
+def workplace(folder: Path, config: dict) -> Path:
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def records(folder: Path, rule: str) -> list[dict]:
+    files = (folder / "results/provenance/artifacts").rglob("*.json")
+    found = (json.loads(path.read_text()) for path in files)
+    return [record for record in found if record["rule"] == rule]
+
+
+@pytest.fixture(scope="module")
+def finished(on_cluster, cluster, tmp_path_factory):
+    """Run the whole chain through the queue, once."""
+    folder = workplace(tmp_path_factory.mktemp("chain"), CONFIG)
+    on_cluster.snakemake(*SLURM, "--", TABLE, folder=folder)
+    return folder
+
+
+def test_the_chain_runs_through_the_queue(on_cluster, cluster, finished):
+    done = [state for _, state in cluster.jobs()]
+    assert done.count("COMPLETED") >= 30
+    status, said = on_cluster.srnet("audit", "verify", "results", folder=finished)
+    assert status == 0, said
+
+
+def test_records_name_the_slurm_job(finished, cluster):
+    known = {number for number, _ in cluster.jobs()}
+    assert {record["job"] for record in records(finished, "evaluate")} <= known
+
+
+def test_gpu_jobs_take_turns_on_the_one_gpu(finished):
+    jobs = {record["job"]: record for record in records(finished, "train")}
+    first, second = sorted(jobs.values(), key=lambda record: record["started"])
+    assert datetime.fromisoformat(first["ended"]) <= datetime.fromisoformat(second["started"])
+    assert first["resources"]["gpu"] == 1
+
+
+def test_a_failing_job_is_reported_with_its_log(on_cluster, finished):
+    (finished / "broken.npz").write_text("no weights")
+    config = CONFIG | {"evaluate": {"lpips_weights": "broken.npz"}}
+    workplace(finished, config)
+    target = "results/scores/all_zero.tsv"
+    said = on_cluster.snakemake(
+        *SLURM, "--retries", "0", "--", target, folder=finished, check=False
+    )
+    workplace(finished, CONFIG)
+    assert "results/logs/evaluate/all_zero.log" in said
+    assert "broken.npz" in (finished / "results/logs/evaluate/all_zero.log").read_text()
+
+
+def test_a_killed_engine_recovers_without_duplicates(on_cluster, cluster, tmp_path):
+    """Jobs that are in the queue when the engine dies never meet those of the next run."""
+    folder = workplace(tmp_path, CONFIG)
+    before = len(cluster.jobs())
+    process = on_cluster.start(*SLURM, "--", "results/split.tsv", folder=folder)
+    while len(cluster.jobs()) < before + 4:
+        time.sleep(0.5)
+    process.kill()
+    process.communicate()
+    on_cluster.snakemake(*SLURM, "--", "results/split.tsv", folder=folder)
+    status, said = on_cluster.srnet("audit", "verify", "results", folder=folder)
+    assert status == 0, said
+    for rule in ("acquire", "project_drr"):
+        spans = [(r["wildcards"]["scan"], r["run"]) for r in records(folder, rule)]
+        assert len({run for _, run in spans}) <= 2
+    latest = max((folder / "results/provenance/runs").glob("*.json")).stem
+    assert {record["run"] for record in records(folder, "split_cohort")} == {latest}

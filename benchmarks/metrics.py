@@ -1,6 +1,6 @@
 """Time every metric of one pair on one core, beside well-known libraries.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/metrics.py [EDGE]
+    OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.metrics [EDGE [LPIPS_WEIGHTS]]
 
 scikit-image belongs to the environment. torchmetrics and MONAI do not: after
 `pip install --no-deps --target DIR torchmetrics lightning-utilities monai`,
@@ -29,7 +29,7 @@ from srnet.evaluate.metrics import (
     strict_scores,
     volume_ssim,
 )
-from srnet.evaluate.perceptual import mend_torchvision
+from srnet.evaluate.perceptual import Perceptual, mend_torchvision
 from srnet.evaluate.reprojection import reprojection_error
 from srnet.evaluate.surface import surface_distances
 from srnet.prepare.geometry import ConeBeam, View
@@ -160,6 +160,12 @@ def monai(truth: Array, made: Array) -> Iterator[Rival]:
     )
 
 
+def lpips_time(truth: Array, made: Array, weights: str) -> None:
+    """Print the time of LPIPS over the slices of three axes."""
+    seconds, value = best_of_three(lambda: Perceptual(weights).volumes(truth, made))
+    print(f"{'LPIPS, loading included':<28}{seconds:8.2f} s ({value:.4f})\n")
+
+
 def main() -> None:
     """Print both tables."""
     warnings.simplefilter("ignore")
@@ -168,6 +174,8 @@ def main() -> None:
     truth, made = make_pair(edge)
     print(f"one pair of {edge}^3, {float((truth > 0).mean()):.1%} bone, one core\n")
     our_times(truth, made)
+    if len(sys.argv) > 2:
+        lpips_time(truth, made, sys.argv[2])
     print(f"{'metric, library':<30}{'ours s':>8}{'theirs s':>10}{'ratio':>7}{'difference':>12}")
     for library in (scikit_image, torchmetrics, monai):
         if importlib.util.find_spec(library.__name__) is None and library is not scikit_image:

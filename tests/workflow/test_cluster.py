@@ -8,16 +8,13 @@ import dataclasses
 import json
 import os
 import shutil
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
-
-sys.path.insert(0, str(Path(__file__).parent))
-from one_node import OneNode
+from one_node import OneNode  # type: ignore[import-not-found]
 
 CONFIG = {
     "size": 32,

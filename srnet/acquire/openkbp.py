@@ -23,11 +23,6 @@ FILES = ("ct.csv", "voxel_dimensions.csv")
 EDGE = 128
 _OFFSET_HU = 1024
 _FOLDERS = {"train-pats": (1, 200), "validation-pats": (201, 240), "test-pats": (241, 340)}
-# A commit of github.com/ababier/open-kbp, so that the data cannot change underneath.
-_ADDRESS = (
-    "https://raw.githubusercontent.com/ababier/open-kbp/"
-    "ed9602e68411a45b7c8f039999f897895407d25f/provided-data"
-)
 
 
 def list_source(settings: OpenkbpSource) -> list[Scan]:
@@ -44,7 +39,7 @@ def list_source(settings: OpenkbpSource) -> list[Scan]:
         for number in range(first, last + 1)
     ]
     if settings.path is None:
-        scans = [_remote_scan(number, place) for number, place in patients]
+        scans = [_remote_scan(n, f"{settings.address}/{place}") for n, place in patients]
     else:
         root = Path(settings.path)
         scans = [_local_scan(n, root / p) for n, p in patients if (root / p / FILES[0]).is_file()]
@@ -56,8 +51,8 @@ def list_source(settings: OpenkbpSource) -> list[Scan]:
     return scans[: settings.limit]
 
 
-def _remote_scan(number: int, place: str) -> Scan:
-    remotes = tuple(Remote(name=name, url=f"{_ADDRESS}/{place}/{name}") for name in FILES)
+def _remote_scan(number: int, address: str) -> Scan:
+    remotes = tuple(Remote(name=name, url=f"{address}/{name}") for name in FILES)
     return _scan(number).model_copy(update={"remotes": remotes})
 
 

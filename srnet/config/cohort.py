@@ -75,6 +75,12 @@ class OpenkbpSource(Settings):
 
     kind: Literal["openkbp"] = "openkbp"
     path: str | None = Field(None, description="folder 'provided-data' of a clone; null: download")
+    address: str = Field(
+        "https://raw.githubusercontent.com/ababier/open-kbp/"
+        "ed9602e68411a45b7c8f039999f897895407d25f/provided-data",
+        pattern=r"^https?://.*[^/]$",
+        description="address of that folder; a commit, so that the data cannot change underneath",
+    )
     limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
 
 

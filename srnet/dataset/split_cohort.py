@@ -6,11 +6,12 @@ import io
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from srnet.acquire.duplicates import find_repeats, merge_patients
 from srnet.acquire.scans import Scan
 from srnet.atomic import write_text
 from srnet.config.dataset import SplitSettings
@@ -22,6 +23,7 @@ __all__ = [
     "RejectedScan",
     "SplitScan",
     "leaking_patients",
+    "read_digests",
     "read_rejected",
     "read_split",
     "split_cohort",
@@ -63,6 +65,7 @@ def split_cohort(
     settings: SplitSettings,
     counting: Literal["distinct", "paper"],
     seed: int,
+    digests: Mapping[str, str] | None = None,
 ) -> tuple[list[SplitScan], list[RejectedScan]]:
     """Assign every usable scan to a part.
 
@@ -82,6 +85,9 @@ def split_cohort(
     seed
         Decides the order in which patients are drawn. A patient's place in it
         depends on nothing else, so that a scan more or less moves few others.
+    digests
+        `srnet.acquire.duplicates.voxel_hash` by scan id. Of scans with equal
+        voxels `distinct` keeps the first, and takes their patients for one.
 
     Returns
     -------
@@ -97,6 +103,10 @@ def split_cohort(
     rejected = [row for row in map(_rejection, scans, products) if row is not None]
     names = {row.scan for row in rejected}
     usable = [scan for scan in scans if scan.scan_id not in names]
+    if counting == "distinct":
+        repeats = find_repeats(usable, digests or {})
+        rejected = _in_order(scans, [*rejected, *_repeated(usable, repeats)])
+        usable = merge_patients(usable, repeats)
     groups = _groups(usable, by_patient=counting == "distinct")
     if len(groups) < len(get_args(Part)):
         raise SrnetError(
@@ -128,6 +138,37 @@ def _rejection(scan: Scan, products: tuple[str | Path, str | Path]) -> RejectedS
             reason = stone["rejected"].removeprefix(f"stage {stone['stage']}: ")
             return RejectedScan(scan.scan_id, scan.patient_id, scan.source, stone["stage"], reason)
     return None
+
+
+def _repeated(scans: Iterable[Scan], repeats: Mapping[str, str]) -> list[RejectedScan]:
+    """Return the rows of scans that another one repeats voxel by voxel."""
+    return [
+        RejectedScan(
+            scan.scan_id,
+            scan.patient_id,
+            scan.source,
+            "split_cohort",
+            f"has the same voxels as {repeats[scan.scan_id]}, which is kept; "
+            "nothing to do, or set cohort.counting to 'paper' to count both",
+        )
+        for scan in scans
+        if scan.scan_id in repeats
+    ]
+
+
+def _in_order(scans: Iterable[Scan], rows: Iterable[RejectedScan]) -> list[RejectedScan]:
+    """Return rows in cohort order."""
+    places = {scan.scan_id: place for place, scan in enumerate(scans)}
+    return sorted(rows, key=lambda row: places[row.scan])
+
+
+def read_digests(scans: Iterable[Scan], paths: Iterable[str | Path]) -> dict[str, str]:
+    """Return the voxel digest that acquisition wrote for each scan it accepted."""
+    return {
+        scan.scan_id: Path(path).read_text(encoding="utf-8").strip()
+        for scan, path in zip(scans, paths, strict=True)
+        if read_tombstone(path) is None
+    }
 
 
 def _groups(scans: Iterable[Scan], by_patient: bool) -> list[Group]:

@@ -9,6 +9,7 @@ from srnet.acquire.scans import Scan
 from srnet.config.dataset import SplitSettings
 from srnet.dataset.split_cohort import (
     leaking_patients,
+    read_digests,
     read_rejected,
     read_split,
     split_cohort,
@@ -135,3 +136,24 @@ def test_an_unknown_part_and_foreign_columns_are_named(tmp_path):
     table.write_text("scan,part\na,train\n")
     with pytest.raises(SrnetError, match="separated by tabs"):
         read_split(table)
+
+
+def test_a_repeat_under_another_name_is_left_out_and_joins_its_patient(whole, tmp_path):
+    """Scan 1-0 has the voxels of scan 0-0: the rest of patient 1 must stay with patient 0."""
+    scans = scans_of([2, 3, *[1] * 20])
+    (tmp_path / "bad.txt").write_text(json.dumps({"rejected": "no CT", "stage": "acquire"}))
+    paths = []
+    for number, scan in enumerate(scans):
+        digest = 0 if scan.scan_id in {"folder-0-0", "folder-1-0"} else number + 1
+        paths.append(tmp_path / f"{scan.scan_id}.txt")
+        paths[-1].write_text(f"{digest:064x}\n")
+    digests = read_digests(scans, [*paths[:-1], tmp_path / "bad.txt"])
+    assert len(digests) == len(scans) - 1
+    products = [(whole, whole)] * len(scans)
+    rows, rejected = split_cohort(scans, products, EIGHT_ONE_ONE, "distinct", 1, digests)
+    assert [row.scan for row in rejected] == ["folder-1-0"]
+    assert "has the same voxels as folder-0-0" in rejected[0].reason
+    together = {row.part for row in rows if row.scan in {"folder-0-1", "folder-1-1", "folder-1-2"}}
+    assert len(together) == 1
+    rows, rejected = split_cohort(scans, products, EIGHT_ONE_ONE, "paper", 1, digests)
+    assert (len(rows), rejected) == (len(scans), [])

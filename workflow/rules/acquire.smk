@@ -26,6 +26,7 @@ rule acquire:
         files=scan_file,
     output:
         ct=temp("<results>/ct/{scan}.nii.gz"),
+        voxels="<results>/voxels/{scan}.txt",
     log:
         "<results>/logs/acquire/{scan}.log",
     benchmark:

@@ -2,6 +2,7 @@ rule split_cohort:
     input:
         volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
         ap=expand("<results>/drr/{scan}/ap.png", scan=SCANS),
+        voxels=expand("<results>/voxels/{scan}.txt", scan=SCANS),
     output:
         split=report("<results>/split.tsv", category="Cohort"),
         rejected=report("<results>/rejected.tsv", category="Cohort"),

@@ -4,7 +4,7 @@ from _job import job
 
 from srnet.acquire.scans import Scan
 from srnet.config.dataset import SplitSettings
-from srnet.dataset.split_cohort import split_cohort, write_rejected, write_split
+from srnet.dataset.split_cohort import read_digests, split_cohort, write_rejected, write_split
 
 with job(snakemake):
     params = snakemake.params
@@ -12,6 +12,7 @@ with job(snakemake):
     split, rejected = split_cohort(
         scans,
         products=list(zip(snakemake.input.volumes, snakemake.input.ap, strict=True)),
+        digests=read_digests(scans, snakemake.input.voxels),
         settings=SplitSettings.parse(params.split),
         counting=params.counting,
         seed=params.seed,

@@ -1,0 +1,75 @@
+"""One scan in two collections, found by its voxels and by nothing else.
+
+Names tell nothing: the thirty gl scans of VerSe'20 may well be scans of
+BenMicrosoft under other numbers, and no table says which.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from srnet.acquire.scans import Scan
+from srnet.volume import AIR_HU, Volume
+
+__all__ = ["find_repeats", "merge_patients", "voxel_hash"]
+
+_HIGHEST_HU = 3071
+
+
+def voxel_hash(volume: Volume) -> str:
+    """Return a digest of the voxels of a canonical CT, 64 hexadecimal digits.
+
+    Spacing and position do not count, since headers differ in rounding between
+    collections; nor does whatever is thinner than air, which is padding, or
+    denser than a 12-bit CT can hold.
+    """
+    hu = np.clip(np.rint(volume.array), AIR_HU, _HIGHEST_HU).astype("<i2")
+    digest = hashlib.sha256(repr(hu.shape).encode())
+    digest.update(np.ascontiguousarray(hu).tobytes())
+    return digest.hexdigest()
+
+
+def find_repeats(scans: Sequence[Scan], digests: Mapping[str, str]) -> dict[str, str]:
+    """Return for each repeated scan the one before it with the same voxels.
+
+    Parameters
+    ----------
+    scans
+        The cohort, in the order in which scans are preferred.
+    digests
+        `voxel_hash` by scan id; scans without one are passed over.
+    """
+    first: dict[str, str] = {}
+    repeats = {}
+    for scan in scans:
+        digest = digests.get(scan.scan_id)
+        if digest is None:
+            continue
+        kept = first.setdefault(digest, scan.scan_id)
+        if kept != scan.scan_id:
+            repeats[scan.scan_id] = kept
+    return repeats
+
+
+def merge_patients(scans: Sequence[Scan], repeats: Mapping[str, str]) -> list[Scan]:
+    """Return the scans without repeats, people with two names under one of them.
+
+    Two collections that share a scan share its patient: further scans of that
+    patient must not stand in another part of the split.
+    """
+    patients = {scan.scan_id: scan.patient_id for scan in scans}
+    leader = {patient: patient for patient in patients.values()}
+
+    def lead(patient: str) -> str:
+        while leader[patient] != patient:
+            patient = leader[patient]
+        return patient
+
+    for repeated, kept in repeats.items():
+        leader[lead(patients[repeated])] = lead(patients[kept])
+    return [
+        scan.model_copy(update={"patient_id": lead(scan.patient_id)})
+        for scan in scans
+        if scan.scan_id not in repeats
+    ]

@@ -22,9 +22,28 @@ from srnet.provenance.digest import file_digest
 if TYPE_CHECKING:
     from srnet.train.checkpoint import LoadedModel
 
-__all__ = ["MANIFEST", "ModelFolder", "Reference", "open_model", "verify_folder", "write_manifest"]
+__all__ = [
+    "MANIFEST",
+    "MODEL_FILES",
+    "ModelFolder",
+    "Reference",
+    "open_model",
+    "verify_folder",
+    "write_manifest",
+]
 
 MANIFEST = "manifest.json"
+MODEL_FILES = (
+    "model.safetensors",
+    "model.json",
+    "cohort.json",
+    "metrics.json",
+    "statistics.json",
+    "LICENCES.md",
+    "README.md",
+    MANIFEST,
+)
+"""Every file of a model folder."""
 FORMAT = "srnet model folder 1"
 _PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04", b"cos\n", b"cposix")
 _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz")

@@ -16,6 +16,9 @@ class ClinicalSettings(Settings):
         None, description="table of film pairs to reconstruct, such as config/clinical.tsv"
     )
     method: str = Field("srnet3d", description="method whose model is exported and used")
+    model: str | None = Field(
+        None, description="folder of an exported model to use; unset: that of `method` in this run"
+    )
     clean: Literal["auto", "yes", "no"] = Field(
         "auto",
         description="denoise films and suppress what is not bone; auto: unless the film already "

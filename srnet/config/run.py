@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from srnet.config.base import Settings, overlay
+from srnet.config.clinical import ClinicalSettings
 from srnet.config.cohort import CohortSettings
 from srnet.config.dataset import SplitSettings
 from srnet.config.evaluate import EvaluateSettings
@@ -73,6 +74,7 @@ class Config(Settings):
     tables: TableSettings = TableSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     figures: FigureSettings = FigureSettings()
+    clinical: ClinicalSettings = ClinicalSettings()
     gpus: int = Field(
         0, ge=0, description="GPUs that a training or prediction job asks the scheduler for"
     )
@@ -88,6 +90,12 @@ class Config(Settings):
                     )
         for name in self.methods:
             self.training(name)
+        clinical = self.clinical
+        if clinical.table and not clinical.model and clinical.method not in self.methods:
+            known = ", ".join(sorted(self.methods))
+            raise ValueError(
+                f"clinical.method is '{clinical.method}', which is no method; methods: {known}"
+            )
         return self
 
     def net(self, method: str) -> Net:

@@ -6,6 +6,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
 from srnet.acquire.scans import SOURCES, list_scans
+from srnet.clinical.case import read_cases
+from srnet.clinical.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
 from srnet.config.run import FLOORS, Config
 from srnet.errors import SrnetError
@@ -128,6 +130,27 @@ if not workflow.is_main_process:
 
 def one_of(names):
     return "|".join(re.escape(name) for name in names)
+
+
+CASES = (
+    {case.case: case for case in read_cases(CONFIG.clinical.table)}
+    if CONFIG.clinical.table
+    else {}
+)
+
+
+def clinical_model(wildcards):
+    folder = (
+        CONFIG.clinical.model or f"{CONFIG.results}/export/{CONFIG.clinical.method}"
+    )
+    return [f"{folder}/{name}" for name in MODEL_FILES]
+
+
+def clinical_code(wildcards):
+    # A model folder from elsewhere may hold any network.
+    methods = CONFIG.methods if CONFIG.clinical.model else [CONFIG.clinical.method]
+    modules = {f"srnet.nets.{CONFIG.net(method).name}" for method in methods}
+    return code("reconstruct_films", *sorted(modules))
 
 
 wildcard_constraints:

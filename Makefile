@@ -1,6 +1,6 @@
 # Two commands: `make table1` runs the main job, `make test` passes the tests.
 .DELETE_ON_ERROR:
-.PHONY: help environment table1 test lint lock clean
+.PHONY: help environment table1 test test-cluster lint lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,11 @@ table1: .venv/ready  ## run the whole default pipeline to results/table1.csv
 
 test: .venv/ready  ## run the tests
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile tests
+
+test-cluster: .venv/ready  ## run the pipeline through a real SLURM that the test starts (needs slurmd)
+	@command -v slurmctld slurmd sbatch > /dev/null \
+	  || { echo "SLURM is not installed; Debian: apt install slurmctld slurmd slurm-client"; exit 1; }
+	SRNET_CLUSTER=1 OMP_NUM_THREADS=1 pytest tests/workflow/test_cluster.py
 
 lint: .venv/ready  ## check style, types and rules
 	ruff check .

@@ -4,7 +4,7 @@ Positions are in mm in a frame of the volume itself: right, anterior, superior
 from the centre of its leftmost, most posterior and most inferior voxel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ class Camera:
         return float(point[0]), float(point[1]), float(point[2])
 
 
-def position_mm(grid: Grid, index: Sequence[float]) -> tuple[float, float, float]:
+def position_mm(grid: Grid, index: Iterable[float]) -> tuple[float, float, float]:
     """Return the position of a voxel of an array of `srnet.volume`."""
     far = [n - 1 - i for n, i in zip(grid.shape, index, strict=True)]
     superior, anterior, right = (d * s for d, s in zip(far, grid.spacing_mm, strict=True))

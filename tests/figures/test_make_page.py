@@ -1,7 +1,6 @@
 import re
 
 import pytest
-from browser import chromium, find_chromium
 from PIL import Image
 
 from srnet.config.figures import FigureSettings
@@ -51,14 +50,9 @@ def test_foreign_table_is_refused(fake_run, parts, tmp_path):
         )
 
 
-def test_page_opens_in_a_real_browser_without_a_request(page_file, tmp_path):
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no chromium on this machine: the page is not tried in a browser")
-    with chromium(program, tmp_path / "profile") as page:
-        page.open(page_file)
-        page.wait_for("document.body.dataset.viewers === 'ready'")
-        shown = page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
-        assert shown
-        assert page.errors == []
-        assert all(url.startswith(("file:", "data:", "blob:")) for url in page.requests)
+def test_page_opens_in_a_real_browser_without_a_request(page_file, tab):
+    tab.open(page_file)
+    tab.wait_for("document.body.dataset.viewers === 'ready'")
+    assert tab.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
+    assert tab.errors == []
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in tab.requests)

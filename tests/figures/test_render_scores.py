@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srnet.evaluate.evaluate import COLUMNS, KEYS
+from srnet.evaluate.columns import COLUMNS
+from srnet.evaluate.evaluate import KEYS
 from srnet.figures.render_scores import FLOOR, SHOWN, scores_page
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from browser import chromium, find_chromium
 from PIL import Image
 
 from srnet.errors import SrnetError
@@ -20,7 +19,7 @@ from srnet.volume import Grid, Volume
 def page_file(fake_run, tmp_path_factory) -> Path:
     case = read_case(fake_run.test, [fake_run.predictions["srnet3d"]], "sub-a_ct")
     made = Volume(case.reconstructions["srnet3d"], case.truth.grid)
-    path = tmp_path_factory.mktemp("viewer") / "view.html"
+    path: Path = tmp_path_factory.mktemp("viewer") / "view.html"
     path.write_text(viewer_html([("Truth <b>", case.truth), ("3DSRNet", made)]), encoding="utf-8")
     return path
 
@@ -30,7 +29,7 @@ def test_page_holds_the_volumes_in_hounsfield_units():
     array[1, 2, 3] = 0.5
     grid = Grid(array.shape, (3.0, 2.0, 1.0), (5.0, 6.0, 7.0))
     page = viewer_html([("one", Volume(array, grid))])
-    data = re.search(r'id="volume0">([^<]*)<', page)[1]
+    [data] = re.findall(r'id="volume0">([^<]*)<', page)
     image = nibabel.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(data)))
     values = np.asarray(image.dataobj)
     assert values.max() == 226, "a network value of 0.5 in bone"
@@ -54,25 +53,19 @@ def test_unknown_bundle_is_named_with_its_cure(monkeypatch, tmp_path):
         niivue.niivue_module("")
 
 
-def test_slices_move_in_a_real_browser_and_nothing_leaves_it(page_file, tmp_path):
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no chromium on this machine: the viewer is not tried in a browser")
+def test_slices_move_in_a_real_browser_and_nothing_leaves_it(page_file, tmp_path, tab):
     before, after = tmp_path / "before.png", tmp_path / "after.png"
-    with chromium(program, tmp_path / "profile") as page:
-        page.open(page_file)
-        page.wait_for("document.body.dataset.viewers === 'ready'")
-        page.screenshot(before, ".viewers")
-        page.evaluate(
-            "const s = document.querySelectorAll('.sliders input')[2];"
-            "s.value = 0.83; s.dispatchEvent(new Event('input'))"
-        )
-        page.screenshot(after, ".viewers")
-        values = page.evaluate("[...document.querySelectorAll('output')].map((o) => o.value)")
-        outside = [url for url in page.requests if not url.startswith(("file:", "data:", "blob:"))]
-        errors = page.errors
-    assert outside == []
-    assert errors == []
+    tab.open(page_file)
+    tab.wait_for("document.body.dataset.viewers === 'ready'")
+    tab.screenshot(before, ".viewers")
+    tab.evaluate(
+        "const s = document.querySelectorAll('.sliders input')[2];"
+        "s.value = 0.83; s.dispatchEvent(new Event('input'))"
+    )
+    tab.screenshot(after, ".viewers")
+    values = tab.evaluate("[...document.querySelectorAll('output')].map((o) => o.value)")
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert tab.errors == []
     first, second = (np.asarray(Image.open(path).convert("L"), int) for path in (before, after))
     assert (first > 120).mean() > 0.005, "volumes are visible"
     assert (np.abs(first - second) > 60).mean() > 0.002, "the slices moved"

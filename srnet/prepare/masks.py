@@ -106,13 +106,14 @@ def fill_holes(
     box = bounding_box(mask, margin=1)
     outside, values = ~mask[box], hu[box]
     labels, count = ndimage.label(outside, structure=_in_plane(normal))
-    sizes = np.bincount(labels.reshape(-1), minlength=count + 1)
-    sums = np.bincount(labels.reshape(-1), weights=values.reshape(-1), minlength=count + 1)
-    hole = (sizes <= largest) & (sums >= lowest_mean_hu * sizes)
+    hole = np.bincount(labels.reshape(-1), minlength=count + 1) <= largest
     hole[0] = False
     for axis in Axis:
         if axis != normal:
             hole[np.unique(labels.take([0, -1], axis=axis))] = False
+    candidate = hole[labels]
+    enclosed, dense = labels[candidate], values[candidate] - lowest_mean_hu
+    hole &= np.bincount(enclosed, weights=dense, minlength=count + 1) >= 0
     filled = mask.copy()
     filled[box] |= hole[labels]
     return filled

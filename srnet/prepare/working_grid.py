@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from srnet.prepare.box import Mask
+from srnet.prepare.box import Mask, bounding_box
 from srnet.volume import Grid
 
 __all__ = ["WorkingGrid"]
 
 FINE_MM = 1.0
 WANTED_MM = 1.5
+MOST_IN_16_BITS = 8
+"""How many values of 12 bits a sum of 16 bits holds for certain."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ class WorkingGrid:
         if count == 1:
             return hu
         short = [(0, -n % f) for n, f in zip(hu.shape, self.factors, strict=True)]
-        total = np.pad(hu, short, mode="edge").astype(np.int16 if count <= 8 else np.int32)
+        total: NDArray[Any] = np.pad(hu, short, mode="edge") if np.any(short) else hu
+        if count > MOST_IN_16_BITS:
+            total = total.astype(np.int32)
         for axis, factor in enumerate(self.factors):
             phases = [_every(total, axis, factor, start) for start in range(factor)]
             total = phases[0] if factor == 1 else sum(phases[1:], start=phases[0].copy())
-        return ((total + count // 2) // count).astype(np.int16)
+        return ((total + count // 2) // count).astype(np.int16, copy=False)
 
     def to_scan(self, mask: Mask, hu: NDArray[np.int16], threshold: float) -> Mask:
         """Return the voxels of the scan that a mask of blocks stands for.
@@ -80,14 +84,21 @@ class WorkingGrid:
         """
         if math.prod(self.factors) == 1:
             return mask
-        deep = ndimage.binary_erosion(mask, border_value=1)
-        near = ndimage.binary_dilation(mask)
-        fine = np.empty(hu.shape, bool)
+        fine = np.zeros(hu.shape, bool)
+        # A margin of one block: what lies next to the mask may belong to it.
+        box = bounding_box(mask, margin=1)
+        deep = ndimage.binary_erosion(mask[box], border_value=1)
+        near = ndimage.binary_dilation(mask[box])
+        part = tuple(
+            slice(side.start * factor, side.stop * factor)
+            for side, factor in zip(box, self.factors, strict=True)
+        )
+        fine_part, hu_part = fine[part], hu[part]
         for start in product(*(range(factor) for factor in self.factors)):
             phase = tuple(slice(s, None, f) for s, f in zip(start, self.factors, strict=True))
-            own = fine[phase]
+            own = fine_part[phase]
             inside = tuple(slice(n) for n in own.shape)
-            np.greater(hu[phase], threshold, out=own)
+            np.greater(hu_part[phase], threshold, out=own)
             own &= near[inside]
             own |= deep[inside]
         return fine

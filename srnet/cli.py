@@ -13,6 +13,7 @@ COMMANDS = {
     "prepare": "one CT scan to bone, target volume and two DRRs",
     "scans": "list or refresh the table of public scans",
     "flops": "parameters and floating-point operations of a method",
+    "x2ct": "exchange data sets with X2CT-GAN's layout",
     "metrics": "score one volume against another",
     "export": "pack a trained model into a folder",
     "reconstruct": "two x-ray films to a volume, a mesh and a page",

@@ -1,6 +1,6 @@
 """One HDF5 file per part of the split, one chunk per sample."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from srnet.config.prepare import DrrSettings
 from srnet.dataset.split_cohort import SplitScan
 from srnet.errors import SrnetError
 from srnet.stamp import record_id
-from srnet.volume import read_volume
+from srnet.volume import Volume, read_volume
 from srnet.xray import LEVELS, Xray, read_xray
 
-__all__ = ["SampleFiles", "pack_dataset"]
+__all__ = ["Sample", "SampleFiles", "pack_dataset", "write_samples"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,15 @@ class SampleFiles:
     def scan(self) -> str:
         """Return the scan id."""
         return Path(self.volume).name.removesuffix(".nii.gz")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A stored target, int16 in [0, 2500], and its two x-rays."""
+
+    volume: Volume
+    ap: Xray
+    lateral: Xray
 
 
 def pack_dataset(
@@ -71,26 +80,54 @@ def pack_dataset(
             if missing
             else f"{part} set: none of the {len(split)} scans of the split is in it"
         )
+    write_samples(path, rows, (_read(by_scan[row.scan]) for row in rows), drr)
+
+
+def write_samples(
+    path: str | Path, rows: Sequence[SplitScan], samples: Iterable[Sample], drr: DrrSettings
+) -> None:
+    """Write samples to an HDF5 file, see `pack_dataset`.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    rows
+        Scan, patient and source of each sample.
+    samples
+        As many samples in the same order; they may be made one at a time.
+    drr
+        Geometry with which the x-rays were made.
+
+    Raises
+    ------
+    SrnetError
+        If the sizes of volumes and x-rays differ.
+    """
     with atomic_path(path) as partial, h5py.File(partial, "w") as file:
         file.attrs["record"] = record_id()
         file.attrs.update(drr.plain())
         for column in ("scan", "patient", "source"):
             names = [getattr(row, column) for row in rows]
             file.create_dataset(column, data=names, dtype=h5py.string_dtype())
-        for index, row in enumerate(rows):
-            _store(file, index, len(rows), by_scan[row.scan])
+        for index, (row, sample) in enumerate(zip(rows, samples, strict=True)):
+            if index == 0:
+                _make_datasets(file, len(rows), sample.volume.array.shape)
+            _store(file, index, row.scan, sample)
 
 
-def _store(file: h5py.File, index: int, count: int, files: SampleFiles) -> None:
-    """Write one sample, after making the datasets with the first."""
-    volume, ap, lateral = read_volume(files.volume), read_xray(files.ap), read_xray(files.lateral)
+def _read(files: SampleFiles) -> Sample:
+    return Sample(read_volume(files.volume), read_xray(files.ap), read_xray(files.lateral))
+
+
+def _store(file: h5py.File, index: int, scan: str, sample: Sample) -> None:
+    """Write one sample."""
+    volume, ap, lateral = sample.volume, sample.ap, sample.lateral
     shape = volume.array.shape
-    if index == 0:
-        _make_datasets(file, count, shape)
     if shape != file["ct"].shape[1:] or {ap.grey.shape, lateral.grey.shape} != {shape[:2]}:
         raise SrnetError(
-            f"{files.volume}: volume {shape} and x-rays {ap.grey.shape}, {lateral.grey.shape} do "
-            f"not fit the set's size {file.attrs['size']}; run the preparation again"
+            f"{scan}: volume {shape} and x-rays {ap.grey.shape}, {lateral.grey.shape} do not fit "
+            f"the set's size {file.attrs['size']}; prepare all scans with one size"
         )
     file["ct"][index] = volume.array
     file["ap"][index] = _levels(ap)

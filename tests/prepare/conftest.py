@@ -1,5 +1,6 @@
 """A body simple enough to know all of, and real scans."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,5 +49,21 @@ def real_ct(srnet_data: Path) -> Callable[[str], Volume]:
     def read(name: str) -> Volume:
         path = srnet_data / "ct" / f"{name}.nii.gz"
         return acquire(Scan(scan_id=name, patient_id=name, source="folder", files=(str(path),)), 0)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def dicom_ct(
+    srnet_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Volume]:
+    """Return a function that unpacks and imports one of the clinical series."""
+
+    def read(name: str) -> Volume:
+        folder = tmp_path_factory.mktemp(name)
+        with tarfile.open(srnet_data / "dicom" / f"{name}.dcm.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
+        row = Scan(scan_id=name, patient_id=name, source="folder", files=(str(folder),))
+        return acquire(row, 0)
 
     return read

@@ -179,3 +179,35 @@ def test_bone_lies_at_the_vertebrae(labelled):
     mask = inside(separate_bone(ct, WINDOW))
     distance = ndimage.distance_transform_edt(vertebrae == 0, sampling=ct.grid.spacing_mm)
     assert np.mean(distance[mask] > 4.5) < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "skin", "couch_ml", "millilitres"),
+    [
+        ("lidc-0001", 432, 25, 1800),
+        ("crlm-1006", 410, 3, 618),
+        ("acrin-flt-001b", 420, 100, 1502),
+    ],
+)
+def test_no_couch_in_clinical_series(dicom_ct, name, skin, couch_ml, millilitres):
+    """`skin` is the row behind which there is only couch."""
+    ct = dicom_ct(name)
+    result = separate_bone(ct, WINDOW)
+    behind = slice(None), slice(skin, None)
+    assert np.count_nonzero(inside(result)[behind]) == 0
+    dense = np.count_nonzero(ct.array[behind] > result.threshold_hu) * ct.grid.voxel_ml
+    assert dense >= couch_ml, "there is a couch that a threshold alone keeps"
+    assert result.bone_ml == pytest.approx(millilitres, rel=0.1)
+    assert 150 <= result.threshold_hu <= 215
+
+
+@pytest.mark.slow
+def test_threshold_of_the_whole_head_and_neck_cohort(srnet_data, real_ct):
+    names = [path.name.removesuffix(".nii.gz") for path in srnet_data.glob("ct/openkbp-*.nii.gz")]
+    assert len(names) == 235
+    found = [separate_bone(real_ct(name), WINDOW) for name in sorted(names)]
+    thresholds = np.array([result.threshold_hu for result in found])
+    assert thresholds.min() >= 180
+    assert thresholds.max() <= 215
+    assert thresholds.std() < 8

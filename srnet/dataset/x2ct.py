@@ -1,0 +1,110 @@
+"""The layout of X2CT-GAN's data sets: one HDF5 file per scan, in a folder of its name.
+
+`FOLDER/SCAN/ct_xray_data.h5` holds `ct`, HU + 1024 as (craniocaudal,
+anteroposterior, left-right), and `xray1` (frontal) and `xray2` (lateral), grey
+0 to 255. That layout has no place for spacing, position and the scale of the
+grey values; what this package writes carries them as attributes, which X2CT
+does not look at. Where they are missing, the spacing is that which the caller
+gives, and the scale of the grey values stays unknown.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from srnet.atomic import atomic_path
+from srnet.dataset.pack_dataset import Sample
+from srnet.errors import SrnetError
+from srnet.stamp import record_id
+from srnet.target import TARGET_MAX
+from srnet.volume import Axis, Grid, Volume
+from srnet.xray import Xray
+
+__all__ = ["X2CT_FILE", "find_x2ct", "read_x2ct", "write_x2ct"]
+
+X2CT_FILE = "ct_xray_data.h5"
+GREYS = 255
+VIEWS = ("xray1", "xray2")
+
+
+def write_x2ct(folder: str | Path, scan: str, sample: Sample) -> None:
+    """Write one sample for X2CT, 8-bit x-rays included."""
+    images = (sample.ap, sample.lateral)
+    path = Path(folder) / scan / X2CT_FILE
+    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+        file.create_dataset("ct", data=sample.volume.array, dtype=np.int16, compression="gzip")
+        for name, image in zip(VIEWS, images, strict=True):
+            levels = np.rint(np.clip(image.grey, 0, 1) * GREYS)
+            file.create_dataset(name, data=levels, dtype=np.uint8, compression="gzip")
+        file.attrs["spacing_mm"] = sample.volume.grid.spacing_mm
+        file.attrs["origin_mm"] = sample.volume.grid.origin_mm
+        file.attrs["full_scale_hu_mm"] = [image.full_scale_hu_mm for image in images]
+        file.attrs["record"] = record_id()
+
+
+def find_x2ct(folder: str | Path) -> list[str]:
+    """Return the scans below `folder`, sorted.
+
+    Raises
+    ------
+    SrnetError
+        If there is none.
+    """
+    found = sorted(path.parent.name for path in Path(folder).glob(f"*/{X2CT_FILE}"))
+    if not found:
+        raise SrnetError(f"{folder}: holds no SCAN/{X2CT_FILE}; give the folder above the scans")
+    return found
+
+
+def read_x2ct(
+    folder: str | Path, scan: str, spacing_mm: float = 1.0, flips: Sequence[Axis] = ()
+) -> Sample:
+    """Read one sample of X2CT.
+
+    Parameters
+    ----------
+    folder, scan
+        Where it lies.
+    spacing_mm
+        Voxel size if the file does not say.
+    flips
+        Axes along which its arrays run against those of `srnet.volume`: X2CT
+        fixes the order of the axes, not their direction.
+
+    Raises
+    ------
+    SrnetError
+        If the file is damaged or lacks an array.
+    """
+    path = Path(folder) / scan / X2CT_FILE
+    try:
+        with h5py.File(path) as file:
+            ct, *images = (np.squeeze(file[name][()]) for name in ("ct", *VIEWS))
+            attributes = dict(file.attrs)
+    except (OSError, KeyError) as failure:
+        raise SrnetError(f"{path}: is no scan of X2CT ({failure}); copy it again") from None
+    array = np.flip(np.clip(np.rint(ct), 0, TARGET_MAX).astype(np.int16), tuple(flips))
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    down, back, left = (float(s) for s in attributes.get("spacing_mm", (spacing_mm,) * 3))
+    grid = Grid.centred(shape, (down, back, left), (0.0, 0.0, 0.0))
+    if "origin_mm" in attributes:
+        right, anterior, superior = (float(place) for place in attributes["origin_mm"])
+        grid = Grid(shape, grid.spacing_mm, (right, anterior, superior))
+    scales = attributes.get("full_scale_hu_mm", (0.0, 0.0))
+    ap, lateral = (
+        Xray(_grey(image, columns, flips), float(scale))
+        for image, columns, scale in zip(
+            images, (Axis.LEFT_RIGHT, Axis.ANTEROPOSTERIOR), scales, strict=True
+        )
+    )
+    return Sample(Volume(np.ascontiguousarray(array), grid), ap, lateral)
+
+
+def _grey(image: NDArray[np.generic], columns: Axis, flips: Sequence[Axis]) -> NDArray[np.float32]:
+    """Return grey in [0, 1], turned as the volume is."""
+    axes = [row for row, axis in enumerate((Axis.CRANIOCAUDAL, columns)) if axis in flips]
+    grey = np.clip(image.astype(np.float32) / np.float32(GREYS), 0, 1)
+    return np.ascontiguousarray(np.flip(grey, tuple(axes)))

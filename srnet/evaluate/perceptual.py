@@ -8,7 +8,8 @@ above all, gives numbers of the same look that are no LPIPS.
 import hashlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Perceptual:
     def images(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the distances (N,) of image pairs (N, 3, H, W) in [-1, 1]."""
         starts = range(0, len(first), _BATCH)
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             parts = [self._net(first[i : i + _BATCH], second[i : i + _BATCH]) for i in starts]
             return torch.cat(parts).flatten()
 
@@ -142,6 +143,17 @@ def _read_pth(path: Path) -> dict[str, Tensor]:
 def _published(name: str) -> str:
     """Return torchvision's name of a parameter: slice2.3.weight is features.3.weight."""
     return f"features.{name.split('.', 1)[1]}"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sum in one order, whatever the number of cores: scores are the same to the byte."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _as_images(stack: NDArray[np.float32]) -> Tensor:

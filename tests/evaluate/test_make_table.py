@@ -123,6 +123,22 @@ def test_every_format_shows_ours_and_the_papers(make, suffix):
     assert "rejected scans: 1" in text
 
 
+def test_the_latex_is_well_formed(make):
+    text = make(METHODS, suffix=".tex").read_text()
+    body = [line for line in text.splitlines() if not line.startswith("%")]
+    joined = "\n".join(body)
+    assert joined.count("{") == joined.count("}")
+    assert joined.count("$") % 2 == 0
+    assert joined.count(r"\begin{table*}") == joined.count(r"\end{table*}") == 3
+    assert joined.isascii()
+    assert not re.search(r"(?<!\\)[%#_]", joined)
+    for tabular in joined.split(r"\begin{tabular}")[1:]:
+        columns = re.match(r"\{(l?r*)\}", tabular)
+        assert columns
+        cells = {line.count(" & ") + 1 for line in tabular.splitlines() if " & " in line}
+        assert cells == {len(columns[1])}
+
+
 def test_ablations_are_told_apart_by_what_they_lack(make):
     without = {"whole": {"net": NET, "loss": LOSS}}
     without["no_srct"] = {"net": NET | {"srct": "off"}, "loss": LOSS}

@@ -20,7 +20,7 @@ CONFIG = {
     "size": 32,
     "width": 0.125,
     "gpus": 1,
-    "cohort": {"sources": [{"kind": "phantom", "count": 8, "spacing_mm": 4.0}]},
+    "cohort": {"sources": [{"kind": "phantom", "count": 7, "spacing_mm": 4.0}]},
     "split": {"validation_fraction": 0.15, "test_fraction": 0.15},
     "train": {"epochs": 1, "device": "cpu"},
     "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},

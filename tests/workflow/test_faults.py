@@ -21,9 +21,9 @@ RUN = ("--cores", "2", "--", TABLE)
 TINY = {
     "size": 32,
     "width": 0.125,
-    "cohort": {"sources": [{"kind": "phantom", "count": 5, "spacing_mm": 4.0}]},
-    "split": {"validation_fraction": 0.2, "test_fraction": 0.2},
-    "train": {"epochs": 2},
+    "cohort": {"sources": [{"kind": "phantom", "count": 3, "spacing_mm": 4.0}]},
+    "split": {"validation_fraction": 0.34, "test_fraction": 0.34},
+    "train": {"epochs": 2, "batch_size": 1},
     "methods": {"x2ct": {"net": {"name": "x2ct"}}},
     "tables": {"table1": ["x2ct"]},
 }

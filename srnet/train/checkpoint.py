@@ -92,7 +92,7 @@ def save_tensors(
 ) -> None:
     """Write named tensors and a JSON text, atomically and byte for byte reproducibly."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(about, sort_keys=True)
+    text = json.dumps(about)
     with atomic_path(path) as partial:
         save_file(plain, partial, metadata={_KEY: text})
         partial.chmod(0o644)

@@ -29,7 +29,7 @@ from srnet.train.launch import build_fabric, is_launched, launch, uses_gpu
 from srnet.train.trainer import Diverged, Trainer
 from srnet.train.validate import Validation, raise_if_dead, validate
 
-__all__ = ["Paths", "TrainingRun", "train", "train_here"]
+__all__ = ["Paths", "TrainingRun", "resume_file", "train", "train_here"]
 
 # The output falls towards the mean volume first, and may rise again.
 _AWAKE_BY = 0.25
@@ -75,6 +75,13 @@ class Paths:
     model: Path
     history: Path
 
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the data sets."""
+        return {
+            "train": file_digest(self.train_set),
+            "validation": file_digest(self.validation_set),
+        }
+
 
 class _Sets(NamedTuple):
     training: Samples
@@ -116,15 +123,22 @@ def train(
         train_here(run, paths)
 
 
+def resume_file(run: TrainingRun, paths: Paths) -> Path:
+    """Return where a training keeps its state while it goes on.
+
+    The name depends on all that decides the result. The number of threads
+    moves the last bits only, so that it may change on the way.
+    """
+    subject = {key: value for key, value in run.plain().items() if key != "threads"}
+    return resume_path(paths.model, {**subject, "data": paths.digests()})
+
+
 def train_here(run: TrainingRun, paths: Paths) -> None:
     """Train in this process, beside its siblings where there are several."""
     torch.set_num_threads(max(1, run.threads // run.settings.processes))
     torch.use_deterministic_algorithms(not uses_gpu(run.settings), warn_only=True)
     fabric = build_fabric(run.settings)
-    data = {"train": file_digest(paths.train_set), "validation": file_digest(paths.validation_set)}
-    # The number of threads moves the last bits only; it may change on the way.
-    subject = {key: value for key, value in run.plain().items() if key != "threads"}
-    resume = resume_path(paths.model, {**subject, "data": data})
+    resume = resume_file(run, paths)
     trainer = Trainer(run.net, run.settings, run.size, run.seed, fabric)
     course = Course.resumed(resume, trainer)
     sets = _load(run, paths, fabric)
@@ -139,7 +153,7 @@ def train_here(run: TrainingRun, paths: Paths) -> None:
             size=run.size,
             seed=run.seed,
             code=run.code,
-            data=data,
+            data=paths.digests(),
             epoch=course.kept_epoch,
             source_to_isocentre_mm=source,
         )

@@ -27,7 +27,9 @@ def misfit(volume, views):
 
 def test_the_truth_is_a_fixed_point():
     truth = some_volume()
-    torch.testing.assert_close(fit_to_views(truth, views_of(truth), 3), truth, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        fit_to_views(truth, views_of(truth), 3), truth, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_with_parallel_rays_one_update_fits_its_view():

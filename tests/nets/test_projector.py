@@ -58,7 +58,9 @@ def test_central_ray_measures_the_path_in_mm():
 
 
 def test_objects_nearer_to_the_source_look_larger():
-    near_ap, far_ap, near_lateral, far_lateral = (torch.zeros((1, SIZE, SIZE, SIZE)) for _ in "abcd")
+    near_ap, far_ap, near_lateral, far_lateral = (
+        torch.zeros((1, SIZE, SIZE, SIZE)) for _ in "abcd"
+    )
     near_ap[:, 8:16, 1, 8:16] = 1  # anterior, where the AP source stands
     far_ap[:, 8:16, -2, 8:16] = 1
     near_lateral[:, 8:16, 8:16, -2] = 1  # patient's left, where the lateral source stands

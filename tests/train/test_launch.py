@@ -1,0 +1,32 @@
+"""Several processes train what one trains with a larger batch."""
+
+import csv
+
+import pytest
+
+from srnet.errors import SrnetError
+from srnet.train.launch import launch
+from srnet.train.train import train
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path):
+    losses = {}
+    for processes, batch_size in ((1, 2), (2, 1)):
+        folder = tmp_path / str(processes)
+        # Plain SGD: Adam divides gradients, rounding errors of small ones included.
+        run = make_run(
+            processes=processes, batch_size=batch_size, optimiser="sgd", learning_rate=0.1
+        )
+        train(run, *sets, folder / "model.safetensors", folder / "history.csv")
+        rows = list(csv.DictReader((folder / "history.csv").open()))
+        losses[processes] = [
+            [float(row[key]) for key in ("loss", "validation_psnr3d")] for row in rows
+        ]
+    for one, two in zip(losses[1], losses[2], strict=True):
+        assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_failure_of_a_process_is_told(tmp_path):
+    with pytest.raises(SrnetError, match="1 processes failed with status"):
+        launch(1, {"run": {"net": {"name": "nonsense"}}, "paths": {}})

@@ -141,7 +141,7 @@ def _check_scale(truth: NDArray[np.float32], path: str | Path) -> None:
 def _lpips(pair: tuple[NDArray[np.float32], NDArray[np.float32]], weights: str) -> float:
     if weights == LPIPS_FETCHED and not Path(weights).is_file():
         raise SrnetError(
-            f"LPIPS weights are not at {weights}; run `snakemake {weights}`, or name a file"
+            f"LPIPS weights are not at {weights}; let the workflow make that file, or name another"
         )
     # Only here is torch needed.
     from srnet.evaluate.perceptual import Perceptual

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from srnet.errors import SrnetError
+from srnet.evaluate.columns import METRICS
+from srnet.evaluate.table_formats import Table, blocks, write_table
+
+
+@pytest.fixture
+def table() -> Table:
+    row = {"Method": "<A & B_1>", **dict.fromkeys(METRICS, 0.5)}
+    row |= {"PSNR_low": 0.25, "PSNR_high": 0.75, "PSNR_printed": 43.699, "LPIPS": np.nan}
+    return Table("Table I", (), pd.DataFrame([row]), ("tests: 3", "100 % of # & _"))
+
+
+def test_a_program_reads_the_csv_past_its_notes(table, tmp_path):
+    write_table(tmp_path / "t.csv", table)
+    read = pd.read_csv(tmp_path / "t.csv", comment="#")
+    assert list(read.columns) == list(table.rows.columns)
+    assert len(read) == 1
+
+
+def test_every_metric_stands_in_one_block(table):
+    heads = [head.split()[0] for block in blocks(table) for head in block.heads[1:]]
+    assert heads == list(METRICS)
+
+
+def test_empty_cells_are_dashes_and_intervals_stand_by_their_mean(table):
+    row = dict(zip(blocks(table)[0].heads, blocks(table)[0].rows[0], strict=True))
+    assert row["LPIPS ↓"].text == "\u2013"
+    assert row["PSNR (dB) ↑"] == ("0.50", "[0.25, 0.75]")
+
+
+def test_printed_values_keep_the_papers_digits(table):
+    printed = blocks(table)[0].rows[1]
+    assert printed[0].text == "<A & B_1> (printed)"
+    assert printed[1].text == "43.699"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "escaped"),
+    [(".html", "&lt;A &amp; B_1&gt;"), (".tex", r"<A \& B\_1>"), (".md", "<A & B_1>")],
+)
+def test_special_characters_are_escaped(table, tmp_path, suffix, escaped):
+    write_table(tmp_path / f"t{suffix}", table)
+    assert escaped in (tmp_path / f"t{suffix}").read_text(encoding="utf-8")
+
+
+def test_the_html_fetches_nothing(table, tmp_path):
+    write_table(tmp_path / "t.html", table)
+    text = (tmp_path / "t.html").read_text(encoding="utf-8")
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_an_unknown_format_is_named(table, tmp_path):
+    with pytest.raises(SrnetError, match=r"no table format '.xlsx'; use one of .csv, .md"):
+        write_table(tmp_path / "t.xlsx", table)

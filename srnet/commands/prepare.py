@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from srnet.acquire.acquire import acquire
 from srnet.acquire.scans import Scan
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
-from srnet.errors import SrnetError
+from srnet.errors import ScanRejected, SrnetError
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import BoneSeparation, separate_bone
@@ -48,9 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise SrnetError(f"--size {arguments.size}: give {SIZES[0]} to {SIZES[-1]} voxels")
     given = {key: value for key, value in vars(arguments).items() if value is not None}
     row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(arguments.scan),))
-    bone = separate_bone(acquire(row, seed=0), _settings(BoneSettings, given))
-    volume = resample_volume(bone.volume, arguments.size, _settings(ResampleSettings, given))
-    ap, lateral = project_drr(volume, _settings(DrrSettings, given))
+    ct = acquire(row, seed=0)
+    try:
+        bone = separate_bone(ct, _settings(BoneSettings, given))
+        volume = resample_volume(bone.volume, arguments.size, _settings(ResampleSettings, given))
+        ap, lateral = project_drr(volume, _settings(DrrSettings, given))
+    except ScanRejected as rejection:
+        raise ScanRejected(f"{arguments.scan}: {rejection}") from None
     write_volume(arguments.folder / "bone.nii.gz", bone.volume)
     write_volume(arguments.folder / "volume.nii.gz", volume)
     write_xray(arguments.folder / "ap.png", ap)

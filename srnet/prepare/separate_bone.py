@@ -9,6 +9,7 @@ kidneys and the couch have no cortex, and the inside of a vertebra lies within
 its shell.
 """
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ from srnet.prepare.working_grid import WorkingGrid
 from srnet.volume import AIR_HU, Axis, Volume
 
 __all__ = ["BoneSeparation", "separate_bone"]
+
+LOG = logging.getLogger(__name__)
 
 HU_RANGE = (-1024, 3071)
 """Range of the usual 12 bits; values beyond are padding and metal."""
@@ -81,7 +84,11 @@ def separate_bone(ct: Volume, settings: BoneSettings) -> BoneSeparation:
     """
     if ct.array.dtype != np.int16:
         raise SrnetError(f"bone separation takes HU as int16, not {ct.array.dtype}; round first")
-    return _VARIANTS[settings.variant](ct, settings)
+    found = _VARIANTS[settings.variant](ct, settings)
+    LOG.info("bone above %.1f HU: %.0f ml", found.threshold_hu, found.bone_ml)
+    for warning in found.warnings:
+        LOG.warning(warning)
+    return found
 
 
 def _separate_in_window(ct: Volume, settings: BoneSettings) -> BoneSeparation:

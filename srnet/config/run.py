@@ -68,6 +68,10 @@ class Config(Settings):
             "x2ct": MethodSettings(net=X2ctSettings()),
             "ete": MethodSettings(net=EteSettings()),
             "srnet3d": MethodSettings(net=Srnet3dSettings()),
+            "srnet3d_dc": MethodSettings(
+                net=Srnet3dSettings(physics="mlem"),
+                train={"augment": {"gain": 0.05, "noise": 0.01}},
+            ),
         },
         description="name of a row in the tables: its network and training",
     )

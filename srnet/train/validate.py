@@ -9,7 +9,7 @@ from srnet.errors import SrnetError
 from srnet.target import TARGET_MAX
 from srnet.train.data import Samples
 
-__all__ = ["Validation", "raise_if_dead", "validate"]
+__all__ = ["Validation", "cosine", "psnr3d", "raise_if_dead", "validate"]
 
 PEAK = 4095.0
 _DEAD = 0.01
@@ -47,20 +47,20 @@ class Validation:
 def validate(net: nn.Module, samples: Samples, device: torch.device) -> Validation:
     """Score `net` in evaluation mode, case by case."""
     net.eval()
-    psnr, cosine, largest = 0.0, 0.0, 0.0
+    psnr, similarity, largest = 0.0, 0.0, 0.0
     first: tuple[Tensor, Tensor] | None = None
     for each in samples.batches(torch.arange(len(samples)), size=1):
         batch = each.to(device)
         prediction = net(batch.views).float()
         largest = max(largest, prediction.max().item())
         prediction = prediction.clamp(0, 1)
-        psnr += _psnr3d(prediction, batch.target)
-        cosine += _cosine(prediction, batch.target)
+        psnr += psnr3d(prediction, batch.target)
+        similarity += cosine(prediction, batch.target)
         first = first or (batch.target[0, 0], prediction[0, 0])
     if first is None:
         raise SrnetError("the validation set is empty; raise split.validation_fraction")
     net.train()
-    return Validation(psnr / len(samples), cosine / len(samples), largest, *first)
+    return Validation(psnr / len(samples), similarity / len(samples), largest, *first)
 
 
 def raise_if_dead(validation: Validation) -> None:
@@ -83,12 +83,14 @@ def raise_if_dead(validation: Validation) -> None:
         )
 
 
-def _psnr3d(prediction: Tensor, target: Tensor) -> float:
+def psnr3d(prediction: Tensor, target: Tensor) -> float:
+    """Return the PSNR with peak 4095 over all voxels of network values in [0, 1], in dB."""
     difference = (prediction * TARGET_MAX).trunc() - target * TARGET_MAX
     mse = difference.square().mean().clamp(min=1e-12)
     return float(20 * torch.log10(PEAK / mse.sqrt()))
 
 
-def _cosine(prediction: Tensor, target: Tensor) -> float:
+def cosine(prediction: Tensor, target: Tensor) -> float:
+    """Return the cosine similarity over all voxels, 0 where one volume is empty."""
     norms = prediction.norm() * target.norm()
     return float((prediction * target).sum() / norms.clamp(min=1e-12))

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from srnet.atomic import write_text
 from srnet.errors import SrnetError
@@ -42,8 +43,14 @@ class Store:
         self.folder = self.results / FOLDER
 
     def artifact_path(self, artifact: str) -> Path:
-        """Return where the record of an artifact, named relative to `results`, lies."""
-        return self.folder / "artifacts" / f"{artifact}.json"
+        """Return where the record of an artifact lies.
+
+        An artifact in the results folder is named relative to it, any other,
+        such as a download, by the path that its rule gave.
+        """
+        path = Path(artifact)
+        beyond = path.is_absolute() or ".." in path.parts
+        return self.folder / "artifacts" / f"{quote(artifact, safe='') if beyond else path}.json"
 
     def code_path(self, digest: str) -> Path:
         """Return where the source files behind a code digest are listed."""
@@ -91,7 +98,8 @@ class Store:
         """Return the names of all recorded artifacts, sorted."""
         root = self.folder / "artifacts"
         files = (path.relative_to(root).as_posix() for path in root.rglob("*.json"))
-        return sorted(name.removesuffix(".json") for name in files)
+        names = (name.removesuffix(".json") for name in files)
+        return sorted(unquote(name) if "%2F" in name else name for name in names)
 
 
 def find_store(path: str | Path) -> tuple[Store, str]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from srnet.errors import ScanRejected, SrnetError
 from srnet.provenance.digest import file_digest
 from srnet.provenance.record import Job, recorded
 from srnet.provenance.store import Store, find_store
+from srnet.provenance.verify import verify
 from srnet.rejection import bury
 from srnet.stamp import record_id
 
@@ -102,6 +104,22 @@ def test_a_rejected_scan_is_recorded_with_its_reason(tmp_path):
     with recorded(Job(str(tmp_path), "r", {}, {}, {}, {"out": [out]})), bury([out], "r"):
         raise ScanRejected("scan.nii.gz: no voxels; remove it")
     assert "no voxels" in read(tmp_path, "out")["rejected"]
+
+
+@pytest.mark.parametrize("place", ["absolute", "relative", "above"])
+def test_a_product_outside_the_results_is_recorded_and_verified(tmp_path, monkeypatch, place):
+    results = tmp_path / "work" / "results"
+    results.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    name = {"absolute": f"{tmp_path}/scan.zip", "relative": "raw/scan.zip", "above": "../scan.zip"}
+    product = Path(name[place])
+    product.parent.mkdir(exist_ok=True)
+    product.write_text("downloaded")
+    with recorded(Job(str(results), "download", {}, {}, {}, {"file": [str(product)]})):
+        pass
+    assert Store(results).artifacts() == [str(product)]
+    product.write_text("tampered")
+    assert (str(product), "changed") in {(f.path, f.kind) for f in verify(results).findings}
 
 
 def test_a_folder_outside_any_results_is_refused(tmp_path):

@@ -87,7 +87,7 @@ def literal(data: Path, folder: Path) -> None:
     """Draw both readings of K-means side by side."""
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, len(MIXED), figsize=(11, 5.6), facecolor="black")
+    figure, axes = pyplot.subplots(2, len(MIXED), figsize=(11, 6.8), facecolor="black")
     for column, name in zip(axes.T, MIXED, strict=True):
         ct = read(data, name)
         down, _, left = ct.grid.extent_mm
@@ -107,7 +107,7 @@ def save(figure: "mpl.figure.Figure", path: Path) -> None:
     """Write a figure in 8-bit grey."""
     from PIL import Image
 
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=1.0)
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., 0]  # type: ignore[attr-defined]
     Image.fromarray(pixels).save(path, optimize=True)

@@ -3,6 +3,7 @@
     python benchmarks/prepare.py kmeans
     python benchmarks/prepare.py scan [CT.nii.gz]
     python benchmarks/prepare.py startup [CT.nii.gz]
+    python benchmarks/prepare.py cohort FOLDER ['PATTERN']
 
 `kmeans` clusters 512x512x300 voxels, as scikit-learn does on all of them in
 float64 (6.6 GB). `scan` takes one scan from its file to the bone volume, the
@@ -11,6 +12,9 @@ stage of one scan as a job of its own and tells what share of the processor
 time goes into starting Python and importing. Without a file, `scan` and
 `startup` take a generated patient with voxels of 0.7 mm. Times are the best
 of three, taken in turn, in seconds of the clock; `startup` in processor time.
+`cohort` takes all scans of a folder, whose names may have to match a pattern,
+from their files to the files of volume and x-rays, in as many processes as there
+are cores, and lists what was rejected.
 """
 
 import os
@@ -19,6 +23,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,17 +33,20 @@ from numpy.typing import NDArray
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.scans import Scan, list_scans
-from srnet.config.cohort import CohortSettings, PhantomSource
+from srnet.config.cohort import CohortSettings, FolderSource, PhantomSource
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.errors import ScanRejected
 from srnet.histogram import count_hu
 from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import Volume, write_volume
+from srnet.volume import Volume, read_volume, write_volume
+from srnet.xray import write_xray
 
 TISSUES = ((-950, 30, 0.45), (-90, 25, 0.2), (50, 30, 0.3), (500, 180, 0.05))
 FINE_MM = 0.7
+SIZE = 128
 
 
 def best_of_three(*tasks: Callable[[], object]) -> list[float]:
@@ -95,7 +104,7 @@ def prepare(path: Path) -> dict[str, float]:
     steps: dict[str, Callable[[], Volume | None]] = {
         "read and check": lambda: acquire(row, seed=0),
         "separate bone": lambda: value and separate_bone(value, BoneSettings()).volume,
-        "resample to 128": lambda: value and resample_volume(value, 128, ResampleSettings()),
+        "resample to 128": lambda: value and resample_volume(value, SIZE, ResampleSettings()),
         "two x-rays": lambda: value and (project_drr(value, DrrSettings()), None)[1],
     }
     for name, step in steps.items():
@@ -151,9 +160,6 @@ RAY_CASTING += "from itk import itkRayCastInterpolateImageFunctionPython"
 
 def startup(path: Path) -> None:
     """Tell the share of processor time that the jobs of one scan spend on starting."""
-    from srnet.volume import read_volume
-    from srnet.xray import write_xray
-
     starting = {
         stage: _processor_seconds(f"import snakemake.script, {modules}")
         for stage, modules in STAGES.items()
@@ -175,7 +181,7 @@ def startup(path: Path) -> None:
                 bone, separate_bone(read_volume(ct), BoneSettings()).volume
             ),
             "resample_volume": lambda: write_volume(
-                volume, resample_volume(read_volume(bone), 128, ResampleSettings())
+                volume, resample_volume(read_volume(bone), SIZE, ResampleSettings())
             ),
             "project_drr": cast,
         }
@@ -185,6 +191,37 @@ def startup(path: Path) -> None:
         print(f"  {stage:18s}{starting[stage]:8.2f}{working[stage]:8.2f}")
     start, work = sum(starting.values()), sum(working.values())
     print(f"  {'all':18s}{start:8.2f}{work:8.2f}   share of starting {start / (start + work):.0%}")
+
+
+def cohort(folder: Path, pattern: str = "*") -> None:
+    """Prepare every scan of a folder; print the time, the thresholds, and what was rejected."""
+    settings = CohortSettings(sources=(FolderSource(path=str(folder), include=pattern),))
+    scans = list_scans(settings)
+    start = time.perf_counter()
+    with TemporaryDirectory() as name, ProcessPoolExecutor() as pool:
+        results = list(pool.map(partial(_one_of_many, Path(name)), scans, chunksize=4))
+    seconds = time.perf_counter() - start
+    thresholds = [value for value in results if isinstance(value, float)]
+    print(f"{len(thresholds)} of {len(scans)} scans in {seconds:.0f} s at {SIZE} voxels")
+    low, mean, high = min(thresholds), np.mean(thresholds), max(thresholds)
+    print(f"  thresholds {low:.0f} to {high:.0f} HU, mean {mean:.0f}, sd {np.std(thresholds):.1f}")
+    for row, reason in zip(scans, results, strict=True):
+        if isinstance(reason, str):
+            print(f"  rejected {row.scan_id}: {reason}")
+
+
+def _one_of_many(folder: Path, row: Scan) -> float | str:
+    """Write one scan's products; return its threshold, or why it was rejected."""
+    try:
+        bone = separate_bone(acquire(row, seed=0), BoneSettings())
+        volume = resample_volume(bone.volume, SIZE, ResampleSettings())
+        images = project_drr(volume, DrrSettings())
+    except ScanRejected as rejection:
+        return str(rejection)
+    write_volume(folder / f"{row.scan_id}.nii.gz", volume)
+    for name, image in zip(("ap", "lateral"), images, strict=True):
+        write_xray(folder / row.scan_id / f"{name}.png", image)
+    return bone.threshold_hu
 
 
 def _processor_seconds(code: str) -> float:
@@ -214,6 +251,9 @@ def main(what: str, *files: str) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     if what == "kmeans":
         kmeans()
+        return
+    if what == "cohort":
+        cohort(Path(files[0]), *files[1:])
         return
     with TemporaryDirectory() as folder:
         path = Path(files[0]) if files else fine_patient(Path(folder))

@@ -205,9 +205,13 @@ def import_image(path: str | Path) -> Image:
 
 def _read_nifti(path: Path) -> Image:
     import nibabel
+    from nibabel.openers import ImageOpener
 
-    image = nibabel.Nifti1Image.from_filename(str(path))
-    pixdim = [float(step) for step in image.header["pixdim"][1:4]]
+    image: Any = nibabel.load(str(path))
+    # The header as written: on loading, an impossible voxel size is silently mended.
+    with ImageOpener(str(path)) as handle:
+        header = type(image.header).from_fileobj(handle, check=False)
+    pixdim = [float(step) for step in header["pixdim"][1:4]]
     values = np.asarray(image.dataobj)
     # A slope makes float64 of the stored integers, twice what HU need.
     array = values.astype(np.float32) if values.dtype == np.float64 else values

@@ -37,18 +37,23 @@ def walk(client: Client, node: str, api: str = API) -> Iterator[OsfFile]:
         url = waiting.pop()
         answer = client.question(url)
         try:
-            for item in answer["data"]:
-                if item["attributes"]["kind"] == "folder":
-                    waiting.append(item["relationships"]["files"]["links"]["related"]["href"])
-                else:
-                    yield _to_file(item)
-            following = answer.get("links", {}).get("next")
+            files, links = _read_page(answer)
         except (KeyError, TypeError) as missing:
             raise SrnetError(
                 f"{url}: the answer lacks {missing}; the API has changed, or this is not OSF"
             ) from None
-        if following:
-            waiting.append(following)
+        waiting.extend(links)
+        yield from files
+
+
+def _read_page(answer: dict[str, Any]) -> tuple[list[OsfFile], list[str]]:
+    """Return the files of one answer, and the addresses of its folders and next page."""
+    items = answer["data"]
+    folders = [item for item in items if item["attributes"]["kind"] == "folder"]
+    links = [item["relationships"]["files"]["links"]["related"]["href"] for item in folders]
+    following = answer.get("links", {}).get("next")
+    files = [_to_file(item) for item in items if item not in folders]
+    return files, [*links, following] if following else links
 
 
 def _to_file(item: dict[str, Any]) -> OsfFile:

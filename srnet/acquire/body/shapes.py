@@ -134,7 +134,7 @@ def ellipsoid(points: Points, centre: Triple, half: Triple) -> Field:
     away = [p - np.float32(c) for p, c in zip(points, centre, strict=True)]
     ratio = np.sqrt(sum((a / np.float32(h)) ** 2 for a, h in zip(away, half, strict=True)))
     far = np.sqrt(sum(a * a for a in away))
-    return np.asarray(far * (1 - 1 / np.maximum(ratio, 1e-3)), dtype=np.float32)
+    return _radial(far, ratio, min(half))
 
 
 def tube(points: Points, centre: tuple[float, float], half: tuple[float, float]) -> Field:
@@ -142,7 +142,13 @@ def tube(points: Points, centre: tuple[float, float], half: tuple[float, float])
     right, anterior = points[0] - np.float32(centre[0]), points[1] - np.float32(centre[1])
     ratio = np.sqrt((right / np.float32(half[0])) ** 2 + (anterior / np.float32(half[1])) ** 2)
     far = np.sqrt(right**2 + anterior**2)
-    return np.asarray(far * (1 - 1 / np.maximum(ratio, 1e-3)), dtype=np.float32)
+    return _radial(far, ratio, min(half))
+
+
+def _radial(far: Field, ratio: Field, least: float) -> Field:
+    """Return the distance along the ray from the centre; the centre itself has no ray."""
+    along = far * (1 - 1 / np.maximum(ratio, 1e-3))
+    return np.asarray(np.where(ratio > 1e-3, along, -least), dtype=np.float32)
 
 
 def pillar(points: Points, half: tuple[float, float], lower: Field, upper: Field) -> Field:

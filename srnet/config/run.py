@@ -1,8 +1,9 @@
 """The whole configuration of a run: defaults, validation and documentation."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from srnet.config.base import Settings, overlay
 from srnet.config.clinical import ClinicalSettings
@@ -42,8 +43,36 @@ class TableSettings(Settings):
     table1: tuple[str, ...] = Field(
         ("psr", "sit", "x2ct", "ete", "srnet3d"), description="rows of Table I"
     )
-    table2: tuple[str, ...] = Field((), description="rows of Table II, the ablation of modules")
-    table3: tuple[str, ...] = Field((), description="rows of Table III, the ablation of losses")
+    table2: tuple[str, ...] = Field(
+        ("srnet3d", "srnet3d_no_aspp", "srnet3d_no_srct", "srnet3d_no_srte", "srnet3d_dc"),
+        description="rows of Table II, the ablation of modules",
+    )
+    table3: tuple[str, ...] = Field(
+        ("srnet3d_eq12", "srnet3d_no_igdl", "srnet3d_no_ffl"),
+        description="rows of Table III, the ablation of losses",
+    )
+
+
+def _srnet3d(net: dict[str, Any] | None = None, **train: Any) -> MethodSettings:
+    return MethodSettings(net=Srnet3dSettings.model_validate(net or {}), train=train)
+
+
+# The MSE of eq. 11 has a factor of 1/2.
+_EQUATION_12 = {"mse": 0.25, "igdl": 0.25, "ffl": 0.25}
+_METHODS = {
+    "psr": MethodSettings(net=PsrSettings()),
+    "sit": MethodSettings(net=SitSettings()),
+    "x2ct": MethodSettings(net=X2ctSettings()),
+    "ete": MethodSettings(net=EteSettings()),
+    "srnet3d": _srnet3d(),
+    "srnet3d_no_aspp": _srnet3d({"aspp": False}),
+    "srnet3d_no_srct": _srnet3d({"srct": "off"}),
+    "srnet3d_no_srte": _srnet3d({"srte": "off"}),
+    "srnet3d_eq12": _srnet3d(loss=_EQUATION_12),
+    "srnet3d_no_igdl": _srnet3d(loss=_EQUATION_12 | {"igdl": 0.0}),
+    "srnet3d_no_ffl": _srnet3d(loss=_EQUATION_12 | {"ffl": 0.0}),
+    "srnet3d_dc": _srnet3d({"physics": "mlem"}, augment={"gain": 0.05, "noise": 0.01}),
+}
 
 
 class Config(Settings):
@@ -62,18 +91,9 @@ class Config(Settings):
     split: SplitSettings = SplitSettings()
     train: TrainSettings = TrainSettings()
     methods: dict[str, MethodSettings] = Field(
-        {
-            "psr": MethodSettings(net=PsrSettings()),
-            "sit": MethodSettings(net=SitSettings()),
-            "x2ct": MethodSettings(net=X2ctSettings()),
-            "ete": MethodSettings(net=EteSettings()),
-            "srnet3d": MethodSettings(net=Srnet3dSettings()),
-            "srnet3d_dc": MethodSettings(
-                net=Srnet3dSettings(physics="mlem"),
-                train={"augment": {"gain": 0.05, "noise": 0.01}},
-            ),
-        },
-        description="name of a row in the tables: its network and training",
+        _METHODS,
+        description="name of a row in the tables: its network and training; "
+        "those given here join the known ones",
     )
     tables: TableSettings = TableSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
@@ -82,6 +102,11 @@ class Config(Settings):
     gpus: int = Field(
         0, ge=0, description="GPUs that a training or prediction job asks the scheduler for"
     )
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _add_to_known_methods(cls, given: Any) -> Any:
+        return _METHODS | dict(given) if isinstance(given, Mapping) else given
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:

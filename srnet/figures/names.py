@@ -22,9 +22,11 @@ _PRINTED = {
     "srnet3d_no_aspp": "without ASPP",
     "srnet3d_no_srct": "without SRCT",
     "srnet3d_no_srte": "without SRTE",
+    "srnet3d_eq12": "3DSRNet, eq. 12",
     "srnet3d_no_igdl": "without IGDL3D",
     "srnet3d_no_ffl": "without FFL3D",
     "srnet3d_dc": "3DSRNet + ML-EM",
+    "x2ct_dc": "X2CT + ML-EM",
 }
 
 

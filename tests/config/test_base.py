@@ -10,7 +10,7 @@ MISTAKES = [
     ({"drr": {"source_to_isocenter_mm": 5}}, ["source_to_isocenter_mm", "source_to_isocentre_mm"]),
     ({"sizes": 64}, ["'sizes'", "did you mean 'size'"]),
     ({"size": 65}, ["'size' is 65", "32, 64 or 128"]),
-    ({"train": {"recipe": "fast"}}, ["'fast'", "'quick', 'paper' or 'released'"]),
+    ({"train": {"recipe": "fast"}}, ["'fast'", "'quick', 'paper'"]),
     ({"train": {"loss": {"fll": 1}}}, ["train.loss.fll", "did you mean 'ffl'"]),
     (
         {"cohort": {"sources": [{"kind": "phantom", "cuont": 9}]}},

@@ -43,9 +43,12 @@ def test_a_method_changes_only_its_own_training():
 
 
 def test_the_paper_recipe_is_the_papers():
-    """Section IV.A: SGD, 0.01, momentum 0.9, decay 0.001, batch 2, 200 epochs; eq. 12."""
+    """Section IV.A: SGD, 0.01, momentum 0.9, decay 0.001, batch 2, 200 epochs; eq. 12.
+
+    The mean squared error of eq. 11 has a factor of 1/2, so its weight here is half of w1.
+    """
     train = Config.parse({"train": {"recipe": "paper"}}).train
     found = (train.optimiser, train.learning_rate, train.momentum, train.weight_decay)
     assert found == ("sgd", 0.01, 0.9, 0.001)
     assert (train.batch_size, train.epochs, train.validate_every) == (2, 200, 10)
-    assert (train.loss.mse, train.loss.igdl, train.loss.ffl) == (0.5, 0.25, 0.25)
+    assert (2 * train.loss.mse, train.loss.igdl, train.loss.ffl) == (0.5, 0.25, 0.25)

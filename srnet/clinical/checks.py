@@ -13,7 +13,7 @@ from srnet.clinical.box import Box, crop
 from srnet.clinical.film import Film
 from srnet.clinical.findings import Finding, Severity, by_severity, printed
 from srnet.clinical.pixels import Grey
-from srnet.clinical.prepare_film import resize, shrink
+from srnet.clinical.resize import resize, shrink
 
 __all__ = ["CHECKS", "Pair", "check_pair"]
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from srnet.clinical.pixels import Grey
-from srnet.clinical.prepare_film import normalise
+from srnet.clinical.resize import normalise
 from srnet.prepare.geometry import ConeBeam, View
 from srnet.prepare.project_drr import cast_rays
 from srnet.volume import Volume

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from srnet.clinical.box import Box, crop
 from srnet.clinical.film import Film
 from srnet.clinical.pixels import Grey
+from srnet.clinical.resize import normalise, resize
 from srnet.clinical.statistics import FAMILIAR, ViewStatistics, score
 from srnet.config.clinical import ClinicalSettings
 
@@ -109,32 +110,6 @@ def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]
     background = np.minimum(gaussian_filter(opened, width / 4, mode="nearest"), denoised)
     bone = _upper_cluster(denoised - background)
     return {"denoised": _f32(denoised), "background": _f32(background), "bone": _f32(bone)}
-
-
-def resize(grey: Grey, shape: tuple[int, int]) -> Grey:
-    """Return the picture at another size, low-passed where it shrinks."""
-    if grey.shape == shape:
-        return grey
-    from skimage.transform import resize as skimage_resize
-
-    # Blocks first: the Gaussian for a large film would be as large as the film is.
-    small = shrink(grey, min(n // (2 * m) for n, m in zip(grey.shape, shape, strict=True)))
-    return _f32(skimage_resize(small, shape, order=1, anti_aliasing=True, mode="edge"))
-
-
-def shrink(grey: Grey, factor: int) -> Grey:
-    """Return means of blocks of `factor` pixels a side; what does not fill a block is cut."""
-    if factor <= 1:
-        return grey
-    rows, columns = (n // factor for n in grey.shape)
-    inside = grey[: rows * factor, : columns * factor]
-    return _f32(inside.reshape(rows, factor, columns, factor).mean(axis=(1, 3)))
-
-
-def normalise(grey: Grey) -> Grey:
-    """Return the picture divided by its own maximum, as the training x-rays are."""
-    top = float(grey.max())
-    return grey / np.float32(top) if top > 0 else grey
 
 
 def _noise(grey: Grey) -> float:

@@ -20,8 +20,8 @@ from srnet.clinical.box import Box
 from srnet.clinical.film import Film
 from srnet.clinical.findings import printed
 from srnet.clinical.pixels import Grey
-from srnet.clinical.prepare_film import resize
 from srnet.clinical.reconstruct_films import Reconstruction
+from srnet.clinical.resize import resize
 from srnet.config.clinical import ClinicalSettings
 from srnet.figures.camera import FROM_BEHIND, fit
 from srnet.figures.canvas import INK, MUTED, new_figure

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from srnet.clinical.pixels import Grey
+from srnet.clinical.resize import shrink
 from srnet.config.base import Settings
 from srnet.prepare.geometry import View
 
@@ -14,6 +15,8 @@ __all__ = ["FAMILIAR", "ViewStatistics", "XrayStatistics", "polarity", "score", 
 
 REGIONS = 8
 """Regions along either edge of an x-ray whose mean grey is compared."""
+POLARITY_PIXELS = 400
+"""Pixels along the longer edge, at least, on which polarity is judged."""
 QUANTILES = np.linspace(0.005, 0.995, 100)
 FAMILIAR = 1.25
 """Multiple of the training scores' 95th percentile up to which an image counts as alike."""
@@ -107,6 +110,7 @@ def polarity(grey: Grey, statistics: ViewStatistics) -> float:
     grey
         The whole film, (rows, columns) in [0, 1], bone supposed to be bright.
     """
+    grey = shrink(grey, max(grey.shape) // POLARITY_PIXELS)
     columns = np.interp(
         np.linspace(0, 1, len(statistics.columns)),
         np.linspace(0, 1, grey.shape[1]),

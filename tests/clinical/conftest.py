@@ -26,7 +26,7 @@ from srnet.xray import write_xray
 
 SIZE = 32
 DRR = DrrSettings()
-PARTS: tuple[Part, ...] = (*["train"] * 6, "validation", "test", "test")  # type: ignore[assignment]
+PARTS: tuple[Part, ...] = ("train",) * 6 + ("validation", "test", "test")
 
 
 def make_spine(seed: int) -> Volume:
@@ -72,7 +72,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     files = [_prepare(results, name, seed) for seed, name in enumerate(names)]
     split = [
         SplitScan(name, name, "columns", part) for name, part in zip(names, PARTS, strict=True)
-    ]  # type: ignore[arg-type]
+    ]
     write_split(results / "split.tsv", split)
     for part in ("train", "validation", "test"):
         pack_dataset(results / "dataset" / f"{part}.h5", files, split, part, DRR)

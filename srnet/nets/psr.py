@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import PsrSettings
+from srnet.nets.activation import revivable_relu
 from srnet.nets.body import Body, scaled
 
 __all__ = ["Psr", "build"]
@@ -87,7 +88,6 @@ class Psr(Body):
         self.decoder = nn.Sequential(
             *(_up(*pair, refine=i > 0) for i, pair in enumerate(pairwise([deep, *decoded]))),
             nn.ConvTranspose3d(decoded[-1], 1, 1, bias=False),
-            nn.ReLU(),
         )
         self.slices = nn.Conv2d(size // 2, size, 1)
 
@@ -101,6 +101,8 @@ class Psr(Body):
         flat = self.flat(self.encoder(image[:, :1]))
         batch, channels, rows, columns = flat.shape
         volume = self.decoder(self.deep(flat.view(batch, channels // 2, 2, rows, columns)))
+        # All slices come from this one channel; a plain ReLU here may end the training.
+        volume = revivable_relu(volume)
         slices: Tensor = self.slices(volume[:, 0])
         # The AP view's depth is the anteroposterior axis, second in the volume.
         return slices.transpose(1, 2).unsqueeze(1)

@@ -9,6 +9,15 @@ SIZE = 32
 WIDTH = 0.125
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small layers gain nothing from threads, and lose much where tests run side by side."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def volume():
     """Two rods of bone in an empty cube, (2, 1, S, S, S)."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from srnet.config.train import TrainSettings
 from srnet.errors import SrnetError
@@ -47,6 +48,8 @@ def build_fabric(settings: TrainSettings) -> Fabric:
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
         strategy="ddp" if settings.processes > 1 else "auto",
         precision=_PRECISIONS[settings.precision],
+        # Inside a cluster's job, but not started by its launcher: look no further.
+        plugins=None if is_launched() else LightningEnvironment(),
     )
     fabric.launch()
     return fabric

@@ -144,7 +144,7 @@ def scale_bar(axes: Axes, colour: str = "white") -> None:
     width = right - left
     length = max([mm for mm in _NICE_MM if mm <= width / 4], default=_NICE_MM[0])
     start, level = left + 0.05 * width, bottom - 0.05 * width
-    halo = [withStroke(linewidth=1.2, foreground="black")] if colour == "white" else []
+    halo = [withStroke(linewidth=1.2, foreground="black" if colour == "white" else "white")]
     axes.plot(
         [start, start + length], [level, level], color=colour, linewidth=1.5, solid_capstyle="butt"
     )

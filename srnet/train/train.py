@@ -158,8 +158,7 @@ def train_here(run: TrainingRun, paths: Paths) -> None:
             source_to_isocentre_mm=source,
         )
         save_model(paths.model, course.kept, card)
-        for finished in paths.model.parent.glob("resume.*.safetensors"):
-            finished.unlink()
+        _tidy(paths.model.parent)
 
 
 @dataclass(frozen=True)
@@ -228,6 +227,13 @@ class _Loop:
             raise_if_dead(scores)
         self.course.keep(self.trainer, scores, always=settings.keep == "last")
         return scores
+
+
+def _tidy(folder: Path) -> None:
+    """Remove resume files, and what a killed process left half written."""
+    for pattern in ("resume.*.safetensors", ".*.partial.*"):
+        for left in folder.glob(pattern):
+            left.unlink()
 
 
 def _load(run: TrainingRun, paths: Paths, fabric: Fabric) -> _Sets:

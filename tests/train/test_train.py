@@ -127,6 +127,8 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert (broken / "model.safetensors").read_bytes() == whole.read_bytes()
+    left = sorted(path.name for path in broken.iterdir())
+    assert left == ["history.csv", "model.safetensors", "tensorboard"]
 
 
 def _lines(path):

@@ -1,5 +1,6 @@
 """What every script shares: log, provenance record, and the fate of a rejected scan."""
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +8,11 @@ from contextlib import contextmanager
 from snakemake.iocontainers import Namedlist, Snakemake
 
 from srnet.config.run import Config
+from srnet.errors import SrnetError
 from srnet.provenance.record import Job, recorded
 from srnet.rejection import bury
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @contextmanager
@@ -31,6 +35,15 @@ def job(snakemake: Snakemake) -> Iterator[None]:
     try:
         with recorded(described), bury(snakemake.output, stage=snakemake.rule):
             yield
+    except OSError as failure:
+        logging.exception("%s failed", snakemake.rule)
+        if failure.errno in DISK:
+            raise SrnetError(
+                f"{snakemake.rule}: {', '.join(snakemake.output)} cannot be written: "
+                f"{failure.strerror}; nothing half-written is left: mend the disk, "
+                "then give the same command again"
+            ) from None
+        raise
     except Exception:
         logging.exception("%s failed", snakemake.rule)
         raise

@@ -23,7 +23,7 @@ from srnet.xray import read_xray
 
 FILES = {"spine.nii.gz", "spine_mm.stl", "spine_mm.ply", "sheet.png", "view.html", "spine.json"}
 SECRETS = {
-    "PatientName": "DOE^JANE",
+    "PatientName": "QUINCEMBER^JANETTA",  # in no word of the viewer
     "PatientID": "SECRET-4711",
     "PatientBirthDate": "19560229",
     "AccessionNumber": "ACC-0815",

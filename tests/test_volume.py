@@ -60,4 +60,7 @@ def test_equal_volumes_are_equal_files_that_name_their_record(volume, tmp_path):
         write_volume(tmp_path / "a.nii.gz", volume)
         write_volume(tmp_path / "other.nii.gz", volume)
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "other.nii.gz").read_bytes()
-    assert nibabel.Nifti1Image.from_filename(tmp_path / "a.nii.gz").header["descrip"] == b"0123456789abcdef"
+    assert (
+        nibabel.Nifti1Image.from_filename(tmp_path / "a.nii.gz").header["descrip"]
+        == b"0123456789abcdef"
+    )

@@ -54,8 +54,14 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
     source = {"kind": "openkbp", "address": site.address, "limit": PATIENTS}
     config = {"results": "results", "cohort": {"sources": [source]}}
     (tmp_path / "kbp.yaml").write_text(yaml.safe_dump(config))
-    run = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", ROOT / "Snakefile"]
-    places = ["--directory", tmp_path, "--configfile", ROOT / "config.yaml", tmp_path / "kbp.yaml"]
+    run = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", f"{ROOT}/Snakefile"]
+    places = [
+        "--directory",
+        f"{tmp_path}",
+        "--configfile",
+        f"{ROOT}/config.yaml",
+        f"{tmp_path}/kbp.yaml",
+    ]
     digests = [f"results/voxels/openkbp-{n:03d}.txt" for n in range(1, PATIENTS + 1)]
     done = subprocess.run([*run, *places, "--", *digests], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -34,7 +34,8 @@ def test_a_stretched_ball_is_an_ellipsoid(points):
 
 
 def test_distances_are_true_along_the_axes_of_an_ellipsoid():
-    line = tuple(np.array([v], dtype=np.float32) for v in (0.0, 20.0, 0.0))
+    zero, far = np.zeros(1, dtype=np.float32), np.full(1, 20, dtype=np.float32)
+    line = zero, far, zero
     assert ellipsoid(line, (0, 0, 0), (8, 12, 16))[0] == pytest.approx(8, abs=1e-4)
     assert tube(line, (0.0, 0.0), (5.0, 9.0))[0] == pytest.approx(11, abs=1e-4)
 

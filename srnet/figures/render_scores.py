@@ -87,5 +87,5 @@ def _label(axes: Axes, metric: str) -> None:
     if column.unit == "mm":
         # An empty reconstruction counts with the diagonal of the volume.
         axes.set_xscale("symlog", linthresh=1.0)
-        return
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -12,6 +12,7 @@ from srnet.volume import Axis
 
 __all__ = [
     "close_gaps",
+    "dilate",
     "fill_holes",
     "keep_cortical_pieces",
     "largest_piece",
@@ -60,7 +61,7 @@ def close_gaps(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:
         return mask
     # Bone that the edge of the image cuts goes on beyond it.
     padded = np.pad(mask, reach, mode="edge")
-    closed = ~_dilate(~_dilate(padded, offsets), offsets)
+    closed = ~dilate(~dilate(padded, offsets), offsets)
     inner = slice(reach, -reach)
     return mask | closed[inner, inner, inner]
 
@@ -73,7 +74,7 @@ def _ball(radius_mm: float, spacing_mm: Spacing) -> list[tuple[int, ...]]:
     return [o for o in offsets if np.sum((np.array(o) * steps) ** 2) <= radius_mm**2]
 
 
-def _dilate(mask: Mask, offsets: list[tuple[int, ...]]) -> Mask:
+def dilate(mask: Mask, offsets: list[tuple[int, ...]]) -> Mask:
     """Return the union of `mask` moved by each offset; nothing enters from outside."""
     grown = mask.copy()
     for offset in offsets:

@@ -13,12 +13,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from srnet.prepare.box import Mask, bounding_box
+from srnet.prepare.masks import dilate
 from srnet.volume import Grid
 
 __all__ = ["WorkingGrid"]
+
+CROSS: list[tuple[int, ...]] = [
+    (-1, 0, 0),
+    (1, 0, 0),
+    (0, -1, 0),
+    (0, 1, 0),
+    (0, 0, -1),
+    (0, 0, 1),
+]
+"""The six neighbours of a voxel."""
 
 FINE_MM = 1.0
 WANTED_MM = 1.5
@@ -87,8 +97,8 @@ class WorkingGrid:
         fine = np.zeros(hu.shape, bool)
         # A margin of one block: what lies next to the mask may belong to it.
         box = bounding_box(mask, margin=1)
-        deep = ndimage.binary_erosion(mask[box], border_value=1)
-        near = ndimage.binary_dilation(mask[box])
+        deep = ~dilate(~mask[box], CROSS)
+        near = dilate(mask[box], CROSS)
         part = tuple(
             slice(side.start * factor, side.stop * factor)
             for side, factor in zip(box, self.factors, strict=True)

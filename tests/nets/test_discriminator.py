@@ -31,7 +31,7 @@ def test_views_stand_along_their_viewing_axes():
         for parameter in judge.parameters():
             if parameter.dim() == 5:
                 parameter.copy_((parameter + parameter.transpose(3, 4)) / 2)
-        first = judge.layers[0].weight
+        first = next(judge.layers.parameters())
         first[:, 1] = first[:, 0]
         image, volume = torch.rand(1, 2, 32, 32), torch.rand(1, 1, 32, 32, 32)
         scores = judge(image, volume)

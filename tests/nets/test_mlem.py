@@ -85,6 +85,7 @@ def test_gradient_agrees_with_finite_differences():
     with torch.no_grad():
         ends = [fit_to_views(start + sign * 0.01 * step, views) for sign in (1, -1)]
         slope = ((ends[0] - ends[1]) * weights).sum() / 0.02
+    assert start.grad is not None
     torch.testing.assert_close((start.grad * step).sum(), slope, rtol=2e-2, atol=1e-3)
 
 

@@ -17,7 +17,7 @@ class Keep(nn.Module):
 def test_updates_start_from_a_positive_volume_and_see_the_views(views, volume):
     updates = Keep()
     net = PhysicsReconstructor(build_body(EteSettings(width=0.125), 32), updates)
-    nn.init.constant_(net.body.final.bias, -1e6)
+    nn.init.constant_(net.body.final.bias, -1e6)  # type: ignore[arg-type]
     with torch.autocast("cpu", torch.bfloat16):
         made = net(views)
     assert made.min() > 0

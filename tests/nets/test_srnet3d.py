@@ -74,7 +74,7 @@ def test_aspp_is_the_sum_of_its_branches():
     feature = torch.rand(2, 4, 8, 8)
     with torch.no_grad():
         aspp.join.weight.zero_()
-        aspp.join.bias.zero_()
+        torch.nn.init.zeros_(aspp.join.bias)  # type: ignore[arg-type]
         aspp.join.weight[:, 8:12, 0, 0] = torch.eye(4)
         out = aspp.encoded(2, feature)
         torch.testing.assert_close(out, aspp.local[1](feature))

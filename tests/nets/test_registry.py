@@ -1,0 +1,97 @@
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from srnet.config.nets import Net
+from srnet.nets.registry import NETS, build_body, build_net
+
+VARIANTS = {
+    "x2ct": {"name": "x2ct"},
+    "x2ct, one view": {"name": "x2ct", "views": 1},
+    "srnet3d": {"name": "srnet3d"},
+    "srnet3d, released": {"name": "srnet3d", "srct": "deformable", "srte": "stem"},
+    "psr": {"name": "psr"},
+    "sit": {"name": "sit"},
+    "ete": {"name": "ete"},
+}
+SIZE = 32
+
+
+def settings(variant, width=0.125):
+    return TypeAdapter(Net).validate_python({**VARIANTS[variant], "width": width})
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request):
+    return request.param
+
+
+@pytest.fixture
+def net(variant):
+    torch.manual_seed(0)
+    return build_net(settings(variant), SIZE)
+
+
+def test_every_settings_class_has_its_module():
+    union = Net.__origin__.__args__
+    assert sorted(NETS) == sorted(member.model_fields["name"].default for member in union)
+
+
+def test_a_volume_of_the_right_shape_comes_out(net, views, volume):
+    made = net(views)
+    assert made.shape == volume.shape
+    assert made.dtype == torch.float32
+    assert made.min() >= 0
+
+
+def test_exact_zeros_are_possible(net, views):
+    torch.nn.init.constant_(net.body.final.bias, -1e4)
+    assert torch.count_nonzero(net(views)) == 0
+
+
+def test_the_output_starts_alive_and_small(net, views):
+    made = net(views)
+    assert 0 < made.mean() < 0.2
+    assert made.std() < 0.3
+
+
+def test_gradient_reaches_every_trained_parameter(net, views, volume):
+    net.train()
+    (net(views) - volume).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+            # A bias before a normalisation has no influence, its gradient is rounding.
+            assert name.endswith("bias") or parameter.grad.abs().max() > 0, name
+
+
+def test_nothing_is_saved_twice(net):
+    tensors = list(net.state_dict().values())
+    filled = [tensor for tensor in tensors if tensor.numel()]
+    assert len({tensor.data_ptr() for tensor in filled}) == len(filled)
+
+
+@pytest.mark.parametrize(("size", "width"), [(32, 0.1), (64, 0.6), (128, 1.3)])
+def test_every_size_and_width_fits_together(variant, size, width):
+    with torch.device("meta"):
+        body = build_body(settings(variant, width), size)
+        assert body(torch.empty(1, 2, size, size)).shape == (1, 1, size, size, size)
+
+
+def test_the_batch_does_not_mix(net, views, volume):
+    net.eval()
+    with torch.no_grad():
+        both = net(views)
+        alone = net(type(views)(*(tensor[1:] for tensor in views)))
+    assert (both[1:] - alone).norm() < 0.01 * alone.norm()
+
+
+def test_half_precision_gives_float32_and_nearly_the_same(net, views):
+    net.eval()
+    with torch.no_grad():
+        exact = net(views)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = net(views)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).norm() < 0.1 * exact.norm()

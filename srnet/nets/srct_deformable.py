@@ -80,8 +80,9 @@ class DeformableAttention(nn.Module):
         directions = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
         reach = torch.arange(1, _POINTS + 1)
         bias = directions[:, None, None] * reach[:, None]
-        nn.init.zeros_(self.offsets.weight)
-        nn.init.zeros_(self.weights.weight)
+        # Not zero: the learned levels reach the result through these weights alone.
+        nn.init.normal_(self.offsets.weight, std=0.01)
+        nn.init.normal_(self.weights.weight, std=0.01)
         nn.init.zeros_(self.weights.bias)
         with torch.no_grad():
             self.offsets.bias.copy_(bias.expand(-1, self.levels, -1, -1).flatten())

@@ -106,7 +106,7 @@ def _net(case: Case) -> nn.Module:
     if case.path == "plain":
         for module in net.modules():
             if isinstance(module, RepeatedConv3d | SlicewiseConv3d):
-                module.forward = _plain_forward(module)
+                setattr(module, "forward", _plain_forward(module))  # noqa: B010
         for parameter in net.parameters():
             parameter.data = parameter.data.contiguous()
     return net
@@ -149,7 +149,7 @@ def _stepper(case: Case, net: nn.Module, views: Views, target: Tensor) -> Callab
         net.train()
         terms = weigh_terms({"mse": 1.0}, _run(case, net, views), target)
         optimiser.zero_grad()
-        terms["mse"].backward()
+        terms["mse"].backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     return step

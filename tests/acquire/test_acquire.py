@@ -65,7 +65,8 @@ def test_what_is_written_is_what_was_acquired(scans, tmp_path):
 def test_real_scans_pass_and_their_label_maps_do_not(srnet_data):
     source = {"kind": "folder", "path": str(srnet_data / "ct"), "include": "t*"}
     scans = list_scans(CohortSettings.parse({"sources": [source]}))
-    refused, spacing = {}, {}
+    refused: dict[str, str] = {}
+    spacing: dict[str, tuple[float, ...]] = {}
     for scan in scans:
         try:
             spacing[scan.scan_id] = acquire(scan, seed=1).grid.spacing_mm

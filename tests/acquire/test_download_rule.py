@@ -54,7 +54,8 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
     source = {"kind": "openkbp", "address": site.address, "limit": PATIENTS}
     config = {"results": "results", "cohort": {"sources": [source]}}
     (tmp_path / "kbp.yaml").write_text(yaml.safe_dump(config))
-    run = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", f"{ROOT}/Snakefile"]
+    run = [str(sys.executable), "-m", "snakemake", "--cores", "2"]
+    run += ["--snakefile", f"{ROOT}/Snakefile"]
     places = [
         "--directory",
         f"{tmp_path}",

@@ -50,11 +50,9 @@ BOXES = [
 def reconstruct(tmp_path):
     def run(name, train, test, source_mm=541.0):
         made = tmp_path / f"{name}.h5"
-        sets = [
-            pack(tmp_path / f"{part}.h5", volumes, source_mm)
-            for part, volumes in (("train", train), ("test", test))
-        ]
-        predict_floor(name, *sets, made)
+        train_set = pack(tmp_path / "train.h5", train, source_mm)
+        test_set = pack(tmp_path / "test.h5", test, source_mm)
+        predict_floor(name, train_set, test_set, made)
         with h5py.File(made) as file:
             assert file.attrs["row"] == name
             assert len(file["scan"]) == len(test)

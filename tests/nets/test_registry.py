@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from pydantic import TypeAdapter
@@ -5,7 +7,7 @@ from pydantic import TypeAdapter
 from srnet.config.nets import Net
 from srnet.nets.registry import NETS, build_body, build_net
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "x2ct": {"name": "x2ct"},
     "x2ct, one view": {"name": "x2ct", "views": 1},
     "srnet3d": {"name": "srnet3d"},
@@ -33,7 +35,8 @@ def net(variant):
 
 
 def test_every_settings_class_has_its_module():
-    union = Net.__origin__.__args__
+    annotated: Any = Net
+    union = annotated.__origin__.__args__
     assert sorted(NETS) == sorted(member.model_fields["name"].default for member in union)
 
 

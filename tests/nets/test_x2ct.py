@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -40,7 +42,7 @@ def test_swapping_the_views_turns_the_volume(body):
 
 def test_ete_turns_with_its_views_as_well():
     torch.manual_seed(0)
-    body = build_body(EteSettings(width=2 * WIDTH), SIZE).eval()
+    body: Any = build_body(EteSettings(width=2 * WIDTH), SIZE).eval()
     _mirror(body)
     with torch.no_grad():
         for layer in (body.down[0].layers[0][0], body.down[0].skip):

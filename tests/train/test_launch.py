@@ -18,7 +18,8 @@ def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path):
         run = make_run(
             processes=processes, batch_size=batch_size, optimiser="sgd", learning_rate=0.1
         )
-        train(run, *sets, folder / "model.safetensors", folder / "history.csv")
+        train_set, validation_set = sets
+        train(run, train_set, validation_set, folder / "model.safetensors", folder / "history.csv")
         rows = list(csv.DictReader((folder / "history.csv").open()))
         losses[processes] = [
             [float(row[key]) for key in ("loss", "validation_psnr3d")] for row in rows

@@ -28,7 +28,8 @@ FULL = {
 
 def run_training(run, sets, folder):
     model, history = folder / "model.safetensors", folder / "history.csv"
-    train(run, *sets, model, history)
+    train_set, validation_set = sets
+    train(run, train_set, validation_set, model, history)
     return model, history
 
 

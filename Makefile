@@ -24,12 +24,12 @@ table1: .venv/ready  ## run the whole default pipeline to results/table1.csv
 	snakemake --cores $(CORES) results/table1.csv
 
 test: .venv/ready  ## run the tests
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile tests
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest -n 2 --dist loadfile tests
 
 test-cluster: .venv/ready  ## run the pipeline through a real SLURM that the test starts (needs slurmd)
 	@command -v slurmctld slurmd sbatch > /dev/null \
 	  || { echo "SLURM is not installed; Debian: apt install slurmctld slurmd slurm-client"; exit 1; }
-	SRNET_CLUSTER=1 OMP_NUM_THREADS=1 pytest tests/workflow/test_cluster.py
+	SRNET_CLUSTER=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest tests/workflow/test_cluster.py
 
 lint: .venv/ready  ## check style, types and rules
 	ruff check .

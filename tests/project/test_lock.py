@@ -38,4 +38,4 @@ def test_torch_and_torchvision_are_the_pair_that_belongs_together():
 def test_every_rule_names_an_environment():
     for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
         text = rules.read_text()
-        assert len(re.findall(r"^rule ", text, re.M)) == text.count("conda:")
+        assert len(re.findall(r"^\s*rule ", text, re.M)) == text.count("conda:")

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -11,7 +13,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
     "size": 32,
-    "cohort": {"sources": [{"kind": "phantom", "count": 12, "spacing_mm": 3.0}]},
+    "cohort": {
+        "sources": [
+            {"kind": "phantom", "count": 12, "spacing_mm": 3.0},
+            {"kind": "folder", "path": "damaged"},
+        ]
+    },
     "split": {"validation_fraction": 0.2, "test_fraction": 0.2},
     "train": {"epochs": 12},
     "methods": {"x2ct": {"net": {"name": "x2ct"}}},
@@ -19,10 +26,38 @@ TINY = {
 }
 
 
+REASONS = {
+    "cut": "ends too early",
+    "nan": "64000 of 64000 voxels are NaN",
+    "flat": "an image of 40x40 voxels",
+    "zero": "voxel size 0 x 0 x 0 mm",
+    "text": "not a gzip file",
+}
+
+
+def write_damaged_scans(folder):
+    """Write five files that are no CT, each for a reason of its own."""
+    folder.mkdir()
+    voxels = np.random.default_rng(0).normal(0, 300, (40, 40, 40)).astype(np.float32)
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "cut.nii.gz")
+    whole = (folder / "cut.nii.gz").read_bytes()
+    (folder / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
+    nibabel.save(nibabel.Nifti1Image(voxels * np.nan, affine), folder / "nan.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(voxels[:, :, 0], affine), folder / "flat.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "zero.nii")
+    header = bytearray((folder / "zero.nii").read_bytes())
+    header[80:92] = bytes(12)
+    header[252:256] = bytes(4)
+    (folder / "zero.nii").write_bytes(header)
+    (folder / "text.nii.gz").write_text("minutes of a meeting")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Run the pipeline once in a folder of its own, as a user would."""
     folder = tmp_path_factory.mktemp("chain")
+    write_damaged_scans(folder / "damaged")
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(TINY))
     command = [
@@ -62,3 +97,14 @@ def test_nothing_comes_from_random_lpips_weights(table, run):
 @pytest.mark.slow
 def test_the_figure_is_there(run):
     assert (run / "results" / "figures" / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_damaged_scans_are_named_counted_and_left_out(run):
+    rejected = pd.read_csv(
+        run / "results" / "rejected.tsv", sep="\t", index_col="scan_id", comment="#"
+    )
+    assert set(rejected.index) == set(REASONS)
+    for scan, word in REASONS.items():
+        assert word in rejected.loc[scan, "reason"]
+    assert "# rejected scans: 5" in (run / "results" / "table1.csv").read_text()

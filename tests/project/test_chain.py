@@ -102,7 +102,7 @@ def test_the_figure_is_there(run):
 @pytest.mark.slow
 def test_damaged_scans_are_named_counted_and_left_out(run):
     rejected = pd.read_csv(
-        run / "results" / "rejected.tsv", sep="\t", index_col="scan_id", comment="#"
+        run / "results" / "rejected.tsv", sep="\t", index_col="scan", comment="#"
     )
     assert set(rejected.index) == set(REASONS)
     for scan, word in REASONS.items():

@@ -28,7 +28,7 @@ TINY = {
 
 REASONS = {
     "cut": "ends too early",
-    "nan": "64000 of 64000 voxels are NaN",
+    "holes": "64000 of 64000 voxels are NaN",
     "flat": "an image of 40x40 voxels",
     "zero": "voxel size 0 x 0 x 0 mm",
     "text": "not a gzip file",
@@ -43,7 +43,7 @@ def write_damaged_scans(folder):
     nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "cut.nii.gz")
     whole = (folder / "cut.nii.gz").read_bytes()
     (folder / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
-    nibabel.save(nibabel.Nifti1Image(voxels * np.nan, affine), folder / "nan.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(voxels * np.nan, affine), folder / "holes.nii.gz")
     nibabel.save(nibabel.Nifti1Image(voxels[:, :, 0], affine), folder / "flat.nii.gz")
     nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "zero.nii")
     header = bytearray((folder / "zero.nii").read_bytes())

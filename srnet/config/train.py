@@ -87,7 +87,7 @@ class TrainSettings(Settings):
         description="cosine: to zero; steps: /10 after 40 % and 70 % of the epochs; "
         "linear: constant for half of the epochs, then to zero",
     )
-    epochs: int = Field(6, ge=1, description="passes over the training set")
+    epochs: int = Field(4, ge=1, description="passes over the training set")
     batch_size: int = Field(2, ge=1, description="scans that a process sees at once")
     accumulate: int = Field(
         1, ge=1, description="batches whose gradients are averaged before a step"

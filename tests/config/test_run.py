@@ -5,15 +5,23 @@ from pathlib import Path
 import pytest
 import yaml
 
+from srnet.config.base import overlay
 from srnet.config.run import Config
 
 ROOT = Path(__file__).resolve().parents[2]
+SHIPPED_DEFAULT, SHIPPED_PAPER = ROOT / "config.yaml", ROOT / "config" / "paper.yaml"
 SHIPPED = sorted([ROOT / "config.yaml", *(ROOT / "config").glob("*.yaml")])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_every_shipped_configuration_is_valid(path):
     Config.parse(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def test_the_papers_recipe_survives_being_laid_over_the_default_run():
+    """`--configfile` adds to config.yaml, which must not set what a recipe sets."""
+    layers = [yaml.safe_load(path.read_text()) for path in (SHIPPED_DEFAULT, SHIPPED_PAPER)]
+    assert Config.parse(overlay(*layers)).train.epochs == 200
 
 
 def test_a_method_takes_the_common_width_unless_it_has_its_own():

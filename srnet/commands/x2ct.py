@@ -7,7 +7,7 @@ from srnet.config.prepare import DrrSettings
 from srnet.dataset.pack_dataset import Sample, write_samples
 from srnet.dataset.samples import read_samples
 from srnet.dataset.split_cohort import SplitScan
-from srnet.dataset.x2ct import find_x2ct, read_x2ct, write_x2ct
+from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
 from srnet.volume import Axis
 
 __all__ = ["add_arguments", "run"]

@@ -6,7 +6,7 @@ from srnet.cli import main
 from srnet.config.prepare import DrrSettings
 from srnet.dataset.pack_dataset import Sample, pack_dataset
 from srnet.dataset.samples import read_samples
-from srnet.dataset.x2ct import find_x2ct, read_x2ct, write_x2ct
+from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
 from srnet.errors import SrnetError
 from srnet.volume import Axis, read_volume
 from srnet.xray import read_xray

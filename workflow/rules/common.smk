@@ -69,6 +69,14 @@ def train_settings(wildcards):
     return CONFIG.training(wildcards.method).plain()
 
 
+def share_of_cores(wildcards):
+    """Return threads for a network such that the methods of Table I run side by side.
+
+    On a CPU one thread a method trains up to twice as much in all as two threads each.
+    """
+    return max(1, (workflow.cores or 1) // len(CONFIG.tables.table1))
+
+
 def table_methods(wildcards):
     return getattr(CONFIG.tables, wildcards.table)
 

@@ -11,7 +11,7 @@ rule train:
         "<results>/benchmarks/train/{method}.jsonl"
     conda:
         "../../envs/srnet.yaml"
-    threads: 2
+    threads: share_of_cores
     resources:
         mem_mb=16000,
         runtime=2880,
@@ -40,7 +40,7 @@ rule predict:
         "<results>/benchmarks/predict/{method}.jsonl"
     conda:
         "../../envs/srnet.yaml"
-    threads: 2
+    threads: share_of_cores
     resources:
         mem_mb=16000,
         runtime=120,

@@ -8,6 +8,10 @@ from srnet.errors import SrnetError
 
 __all__ = ["main"]
 
+_SUMMARY = (
+    "Biplanar x-rays to a 3-D CT of the spine: the stages of the pipeline as commands. "
+    "The whole pipeline runs under Snakemake: snakemake --cores 8 results/table1.csv"
+)
 COMMANDS = {
     "config": "check a configuration, or document every key",
     "prepare": "one CT scan to bone, target volume and two DRRs",
@@ -24,7 +28,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; 0 on success, 2 with one line on a user's mistake."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="srnet", description=__doc__)
+    parser = argparse.ArgumentParser(prog="srnet", description=_SUMMARY)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # Only the module of the command asked for is imported: `--help` stays light.
     asked = next((word for word in arguments if word in COMMANDS), None)

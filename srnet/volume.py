@@ -196,7 +196,9 @@ def import_image(path: str | Path) -> Image:
     except EOFError:
         reason = "it ends too early, as after a broken download"
     except Exception as failure:  # Readers raise anything on damaged files.
-        reason = " ".join(str(failure).split())[:200] or type(failure).__name__
+        # SimpleITK puts the place in its own source before the message.
+        message = str(failure).rpartition("sitk::ERROR:")[2]
+        reason = " ".join(message.split())[:200] or type(failure).__name__
     raise ScanRejected(
         f"{path}: cannot be read as an image ({reason}); "
         "copy or download it again, or take it out of the folder"

@@ -3,9 +3,10 @@
 Coordinates are LPS (x to the patient's left, y to the back, z to the head),
 the convention of ITK and of 3D Slicer's model files; both headers say so in
 the form that Slicer reads (`SPACE=LPS`). NIfTI files are RAS: x and y change
-sign between the two.
+sign between the two. The MZ3 form, for the viewer on the page, is RAS too.
 """
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from srnet.config.clinical import ClinicalSettings
 from srnet.errors import SrnetError
 from srnet.volume import Volume
 
-__all__ = ["Mesh", "bone_mask", "extract_mesh", "write_ply", "write_stl"]
+__all__ = ["Mesh", "bone_mask", "encode_mz3", "extract_mesh", "write_ply", "write_stl"]
 
 HEADER = "srnet bone surface; unit mm; SPACE=LPS"
 _STL_HEADER = 80
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_MZ3_MAGIC, _MZ3_FACES_AND_POINTS = 0x5A4D, 0b11
+_MZ3_STEPS_A_MM = 64
 _FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
@@ -138,6 +141,23 @@ def write_ply(path: str | Path, mesh: Mesh) -> None:
         file.write(("\n".join(lines) + "\n").encode())
         file.write(mesh.points_mm.astype("<f4").tobytes())
         file.write(faces.tobytes())
+
+
+def encode_mz3(mesh: Mesh) -> bytes:
+    """Return the mesh as a gzipped MZ3 file, mm in RAS.
+
+    Points are rounded to 1/64 mm, which halves them when packed.
+    """
+    ras = np.round(mesh.points_mm * (-1, -1, 1) * _MZ3_STEPS_A_MM) / _MZ3_STEPS_A_MM
+    counts = np.array([len(mesh.triangles), len(ras), 0], "<u4")
+    parts = (
+        np.array([_MZ3_MAGIC, _MZ3_FACES_AND_POINTS], "<u2"),
+        counts,
+        mesh.triangles.astype("<i4"),
+        ras.astype("<f4"),
+    )
+    # A time stamp in it would make every page another one.
+    return gzip.compress(b"".join(part.tobytes() for part in parts), mtime=0)
 
 
 def _smooth(mesh: Mesh, steps: int) -> Mesh:

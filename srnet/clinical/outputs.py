@@ -17,7 +17,7 @@ from srnet.atomic import atomic_folder, write_text
 from srnet.clinical.box import Box
 from srnet.clinical.film import Film
 from srnet.clinical.folder import refuse_existing
-from srnet.clinical.mesh import write_ply, write_stl
+from srnet.clinical.mesh import encode_mz3, write_ply, write_stl
 from srnet.clinical.prepare_film import METHOD
 from srnet.clinical.reconstruct_films import Reconstruction
 from srnet.clinical.sheet import draw_sheet
@@ -56,7 +56,10 @@ def _write_files(folder: Path, result: Reconstruction, settings: ClinicalSetting
     with style():
         save_figure(folder / "sheet.png", draw_sheet(result, settings), dpi=150)
     page = viewer_html(
-        [("Reconstruction", result.volume)], "Spine from two x-ray films", _foreword(result)
+        [("Volume", result.volume)],
+        "Spine from two x-ray films",
+        _foreword(result),
+        surfaces=[("Surface", encode_mz3(result.mesh))],
     )
     write_text(folder / "view.html", page)
     text = json.dumps(sidecar(result), indent=2, sort_keys=True)

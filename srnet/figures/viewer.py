@@ -11,7 +11,7 @@ import numpy as np
 from srnet.config.figures import FigureSettings
 from srnet.figures.cases import hounsfield
 from srnet.figures.niivue import niivue_module
-from srnet.figures.page import html_page
+from srnet.page import html_page
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL
 from srnet.figures.viewer_script import VIEWER_SCRIPT, VIEWER_STYLE
 from srnet.volume import Volume, write_volume
@@ -30,6 +30,7 @@ def viewer_html(
     title: str = "Reconstructed spine",
     foreword: str = "",
     window_hu: tuple[float, float] | None = None,
+    surfaces: Sequence[tuple[str, bytes]] = (),
 ) -> str:
     """Return a self-contained page that shows `volumes` side by side.
 
@@ -45,23 +46,31 @@ def viewer_html(
         HTML between the heading and the viewer.
     window_hu
         HU shown black and white; unset, as in the figures.
+    surfaces
+        Title and mesh as an MZ3 file in mm, RAS; each gets a 3-D view beside the volumes.
     """
-    body = foreword + viewer_block(volumes, window_hu)
+    body = foreword + viewer_block(volumes, window_hu, surfaces)
     return html_page(title, body, VIEWER_STYLE)
 
 
 def viewer_block(
-    volumes: Sequence[tuple[str, Volume]], window_hu: tuple[float, float] | None = None
+    volumes: Sequence[tuple[str, Volume]],
+    window_hu: tuple[float, float] | None = None,
+    surfaces: Sequence[tuple[str, bytes]] = (),
 ) -> str:
     """Return the viewer as a part of a page, at most one to a page.
 
     The page has to include `VIEWER_STYLE`.
     """
-    window = window_hu or FigureSettings().window_hu
-    cells = [_cell(number, name, window) for number, (name, _) in enumerate(volumes)]
+    low, high = window_hu or FigureSettings().window_hu
+    window = f'data-window="{low:g} {high:g}"'
+    cells = [
+        *(_cell(name, f'data-volume="volume{n}" {window}') for n, (name, _) in enumerate(volumes)),
+        *(_cell(name, f'data-surface="surface{n}"') for n, (name, _) in enumerate(surfaces)),
+    ]
     data = [
-        f'<script type="application/octet-stream" id="volume{number}">{_encode(volume)}</script>'
-        for number, (_, volume) in enumerate(volumes)
+        *(_data(f"volume{n}", _encode(volume)) for n, (_, volume) in enumerate(volumes)),
+        *(_data(f"surface{n}", mesh) for n, (_, mesh) in enumerate(surfaces)),
     ]
     sliders = [
         f'<label for="slider{number}">{name}</label><input type="range" id="slider{number}" '
@@ -83,13 +92,16 @@ def viewer_block(
     )
 
 
-def _cell(number: int, name: str, window: tuple[float, float]) -> str:
-    low, high = window
+def _cell(name: str, attributes: str) -> str:
     return (
         f"<figure><figcaption><span>{html.escape(name)}</span><output></output></figcaption>"
-        f'<div class="canvas"><canvas tabindex="0" data-volume="volume{number}" '
-        f'data-window="{low:g} {high:g}"></canvas></div></figure>'
+        f'<div class="canvas"><canvas tabindex="0" {attributes}></canvas></div></figure>'
     )
+
+
+def _data(name: str, content: bytes) -> str:
+    text = base64.b64encode(content).decode("ascii")
+    return f'<script type="application/octet-stream" id="{name}">{text}</script>'
 
 
 def _start(volume: Volume) -> list[float]:
@@ -100,11 +112,11 @@ def _start(volume: Volume) -> list[float]:
     return [1 - (index + 0.5) / count for index, count in zip(slices, counts, strict=True)]
 
 
-def _encode(volume: Volume) -> str:
-    """Return `volume` as gzipped NIfTI in whole HU, in base64."""
+def _encode(volume: Volume) -> bytes:
+    """Return `volume` as gzipped NIfTI in whole HU."""
     limits = np.iinfo(np.int16)
     hu = np.clip(np.rint(hounsfield(volume.array)), limits.min, limits.max).astype(np.int16)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "volume.nii.gz"
         write_volume(file, Volume(hu, volume.grid))
-        return base64.b64encode(file.read_bytes()).decode("ascii")
+        return file.read_bytes()

@@ -15,7 +15,8 @@ VIEWER_STYLE = """
 """
 
 VIEWER_SCRIPT = """
-const canvases = [...document.querySelectorAll(".viewers canvas")];
+const canvases = [...document.querySelectorAll(".viewers canvas[data-volume]")];
+const surfaces = [...document.querySelectorAll(".viewers canvas[data-surface]")];
 const sliders = [...document.querySelectorAll(".sliders input")];
 const note = document.querySelector(".viewers-note");
 
@@ -24,7 +25,7 @@ function decode(id) {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer;
 }
 
-async function open(canvas) {
+async function attach(canvas) {
   const viewer = new Niivue({
     isRadiologicalConvention: true,
     sagittalNoseLeft: true,
@@ -38,12 +39,25 @@ async function open(canvas) {
     backColor: [0, 0, 0, 1],
   });
   await viewer.attachToCanvas(canvas);
+  viewer.setRenderAzimuthElevation(160, 10);
+  return viewer;
+}
+
+async function openVolume(canvas) {
+  const viewer = await attach(canvas);
   await viewer.loadFromArrayBuffer(decode(canvas.dataset.volume), "volume.nii.gz");
   const [low, high] = canvas.dataset.window.split(" ").map(Number);
   Object.assign(viewer.volumes[0], { cal_min: low, cal_max: high });
   viewer.updateGLVolume();
   viewer.setSliceType(viewer.sliceTypeMultiplanar);
-  viewer.setRenderAzimuthElevation(160, 10);
+  return viewer;
+}
+
+async function openSurface(canvas) {
+  const viewer = await attach(canvas);
+  await viewer.loadFromArrayBuffer(decode(canvas.dataset.surface), "surface.mz3");
+  viewer.setMeshProperty(viewer.meshes[0].id, "rgba255", [232, 220, 196, 255]);
+  viewer.setSliceType(viewer.sliceTypeRender);
   return viewer;
 }
 
@@ -69,9 +83,11 @@ async function start() {
     throw new Error("this browser offers no WebGL 2, which the viewer needs");
   }
   const viewers = [];
-  for (const canvas of canvases) viewers.push(await open(canvas));
+  for (const canvas of canvases) viewers.push(await openVolume(canvas));
+  const all = [...viewers];
+  for (const canvas of surfaces) all.push(await openSurface(canvas));
+  all.forEach((viewer) => viewer.broadcastTo(all.filter((other) => other !== viewer)));
   viewers.forEach((viewer) => {
-    viewer.broadcastTo(viewers.filter((other) => other !== viewer));
     viewer.onLocationChange = (place) => report(viewers, [...place.frac].slice(0, 3));
   });
   const chosen = () => sliders.map((slider) => Number(slider.value));

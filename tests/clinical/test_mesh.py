@@ -1,9 +1,11 @@
 """The surface is closed, keeps its size, and leaves specks out."""
 
+import gzip
+
 import numpy as np
 import pytest
 
-from srnet.clinical.mesh import bone_mask, extract_mesh
+from srnet.clinical.mesh import bone_mask, encode_mz3, extract_mesh
 from srnet.config.clinical import ClinicalSettings
 from srnet.errors import SrnetError
 from srnet.volume import Grid, Volume
@@ -53,3 +55,16 @@ def test_an_empty_reconstruction_is_said_to_be_one(ball):
     empty = Volume(np.zeros_like(ball.array), ball.grid)
     with pytest.raises(SrnetError, match=r"no bone above 0\.25"):
         extract_mesh(empty, ClinicalSettings())
+
+
+def test_mz3_holds_the_same_surface_in_ras(ball):
+    mesh = extract_mesh(ball, ClinicalSettings())
+    raw = gzip.decompress(encode_mz3(mesh))
+    magic, attributes = np.frombuffer(raw, "<u2", 2)
+    triangles, points, skipped = np.frombuffer(raw, "<u4", 3, offset=4)
+    assert (magic, attributes, skipped) == (0x5A4D, 3, 0)
+    faces = np.frombuffer(raw, "<i4", 3 * triangles, offset=16).reshape(-1, 3)
+    ras = np.frombuffer(raw, "<f4", offset=16 + faces.nbytes).reshape(-1, 3)
+    assert len(ras) == points
+    np.testing.assert_array_equal(faces, mesh.triangles)
+    np.testing.assert_allclose(ras, mesh.points_mm * (-1, -1, 1), atol=1 / 128 + 1e-4)

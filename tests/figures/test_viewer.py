@@ -70,3 +70,21 @@ def test_slices_move_in_a_real_browser_and_nothing_leaves_it(page_file, tmp_path
     assert (first > 120).mean() > 0.005, "volumes are visible"
     assert (np.abs(first - second) > 60).mean() > 0.002, "the slices moved"
     assert all(value.endswith(" HU") for value in values)
+
+
+def test_a_surface_is_drawn_beside_the_volume(fake_run, tmp_path, tab):
+    """A tetrahedron of 20 mm about the middle, as an MZ3 file."""
+    case = read_case(fake_run.test, [fake_run.predictions["srnet3d"]], "sub-a_ct")
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], "<f4") * 10
+    faces = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], "<i4")
+    head = np.array([0x5A4D, 3], "<u2").tobytes() + np.array([4, 4, 0], "<u4").tobytes()
+    mesh = head + faces.tobytes() + corners.tobytes()
+    page, picture = tmp_path / "view.html", tmp_path / "surface.png"
+    page.write_text(viewer_html([("Truth", case.truth)], surfaces=[("Mesh", mesh)]), "utf-8")
+    tab.open(page)
+    tab.wait_for("document.body.dataset.viewers === 'ready'")
+    tab.screenshot(picture, "canvas[data-surface]")
+    assert tab.errors == []
+    shown = np.asarray(Image.open(picture).convert("RGB"), int)
+    bone = (shown[..., 0] > 50) & (shown[..., 0] > shown[..., 2])
+    assert bone.mean() > 0.03, "the surface is visible, in the colour of bone"

@@ -18,10 +18,10 @@ import pandas as pd
 from srnet.errors import SrnetError
 from srnet.evaluate.columns import COLUMNS, COUNTS, METRICS, PAPER
 from srnet.evaluate.evaluate import read_scores
+from srnet.evaluate.names import printed_name
 from srnet.evaluate.printed import SIGNS, TITLES, Traits, printed_scores, traits
 from srnet.evaluate.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
 from srnet.evaluate.table_formats import Table, write_table
-from srnet.figures.names import printed_name
 from srnet.stamp import record_id
 
 __all__ = ["TableCohort", "build_table", "make_table"]
@@ -49,7 +49,7 @@ class TableCohort:
 def make_table(
     table: str,
     scores: Sequence[str | Path],
-    flops: Sequence[str | Path],
+    flops: str | Path,
     methods: Mapping[str, Mapping[str, Any]],
     cohort: TableCohort,
     outputs: Sequence[str | Path],
@@ -63,7 +63,7 @@ def make_table(
     scores
         TSV files of per-scan scores, one per row, named after the row, floors first.
     flops
-        JSON files of operation counts, named after the method.
+        JSON file of operation counts by method.
     methods
         Network (`net`) and loss weights (`loss`) of every method, as plain types.
     cohort
@@ -74,7 +74,7 @@ def make_table(
     built = build_table(
         table,
         scores={Path(path).stem: read_scores(path) for path in scores},
-        flops={Path(path).stem: _read_counts(path) for path in flops},
+        flops=_read_counts(flops),
         methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
         notes=_cohort_notes(cohort),
     )
@@ -185,7 +185,10 @@ def _cohort_notes(cohort: TableCohort) -> list[str]:
     ]
 
 
-def _read_counts(path: str | Path) -> dict[str, float]:
-    """Return the operations of a network by column, in units of 1e9."""
-    counts = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {column: counts[key] / 1e9 for column, key in COUNTS.items()}
+def _read_counts(path: str | Path) -> dict[str, dict[str, float]]:
+    """Return the operations of each method by column, in units of 1e9."""
+    methods = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {
+        method: {column: counts[key] / 1e9 for column, key in COUNTS.items()}
+        for method, counts in methods.items()
+    }

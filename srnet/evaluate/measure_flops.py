@@ -5,7 +5,7 @@ no values: a count takes seconds and no memory at any size.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -61,9 +61,10 @@ def measure_flops(net: Net, size: int) -> Flops:
     return Flops(parameters, true_flops, paper_flops)
 
 
-def write_flops(path: str | Path, flops: Flops) -> None:
-    """Write `flops` as JSON."""
-    write_text(path, json.dumps(asdict(flops), indent=2) + "\n")
+def write_flops(path: str | Path, flops: Mapping[str, Flops]) -> None:
+    """Write the counts of methods by name as JSON."""
+    counts = {method: asdict(counted) for method, counted in flops.items()}
+    write_text(path, json.dumps(counts, indent=2) + "\n")
 
 
 def count_true_flops(module: nn.Module, run: Callable[[], object]) -> int:

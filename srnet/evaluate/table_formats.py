@@ -12,7 +12,7 @@ import pandas as pd
 from srnet.atomic import write_text
 from srnet.errors import SrnetError
 from srnet.evaluate.columns import BLOCKS, Column
-from srnet.figures.page import html_page
+from srnet.page import html_page
 
 __all__ = ["Block", "Cell", "Table", "blocks", "write_table"]
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from srnet.dataset.samples import Predictions, Samples, read_predictions, read_samples
 from srnet.errors import SrnetError
+from srnet.evaluate.names import printed_name
 from srnet.target import HU_OFFSET, TARGET_MAX
 from srnet.volume import Grid, Volume
 
 __all__ = [
+    "TRUTH",
     "Case",
     "choose_scans",
     "hounsfield",
@@ -22,6 +24,9 @@ __all__ = [
     "rank_scans",
     "read_case",
 ]
+
+TRUTH = "Ground truth"
+"""What the truth is called in print."""
 
 Value = TypeVar("Value", float, NDArray[np.float32])
 
@@ -62,6 +67,10 @@ class Case:
     def volumes(self) -> dict[str, NDArray[np.float32]]:
         """Return the truth, named `truth`, and every reconstruction after it."""
         return {"truth": self.truth.array, **self.reconstructions}
+
+    def heads(self) -> list[str]:
+        """Return what is printed over each of `volumes`."""
+        return [TRUTH, *map(printed_name, self.reconstructions)]
 
     def around_bone(self, level: float, margin_mm: float = 15.0) -> Self:
         """Return the case cut to the box around the truth's bone; its x-rays stay whole.

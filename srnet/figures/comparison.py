@@ -19,7 +19,6 @@ from srnet.figures.camera import FROM_BEHIND, Camera, fit, position_mm
 from srnet.figures.cases import Case, network_value
 from srnet.figures.difference import difference_key, draw_box, mean_difference, worst_window
 from srnet.figures.isosurface import Scene, Shot, render_surfaces
-from srnet.figures.names import printed_name
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
 from srnet.figures.sheet import COLUMN, Margins, Sheet, new_sheet, row_height
 from srnet.figures.surface import draw_surface
@@ -74,8 +73,8 @@ def comparison_page(
         sheet.row_head(row, row_head)
     for start, head, case in zip(starts, heads, blocks, strict=True):
         sheet.block_head(start, head)
-        for number, name in enumerate(case.volumes()):
-            sheet.column_head(start + number, printed_name(name))
+        for column, column_head in enumerate(case.heads(), start):
+            sheet.column_head(column, column_head)
         _draw_slices(sheet, start, case, shared)
     _draw_surfaces(sheet, starts, blocks, shared)
     sheet.title(title)

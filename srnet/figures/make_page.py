@@ -10,9 +10,8 @@ from srnet.atomic import write_text
 from srnet.config.figures import FigureSettings
 from srnet.errors import SrnetError
 from srnet.figures.cases import Case, choose_scans, put_first, read_case
-from srnet.figures.names import printed_name
-from srnet.figures.page import html_page
 from srnet.figures.viewer import VIEWER_STYLE, viewer_block
+from srnet.page import html_page
 from srnet.stamp import record_id
 from srnet.volume import Volume
 
@@ -91,11 +90,9 @@ def _table(path: str | Path) -> str:
 
 
 def _viewer(case: Case, settings: FigureSettings) -> str:
-    [(row, made)] = case.reconstructions.items()
-    volumes = [
-        (printed_name("truth"), case.truth),
-        (printed_name(row), Volume(made, case.truth.grid)),
-    ]
+    grid = case.truth.grid
+    arrays = zip(case.heads(), case.volumes().values(), strict=True)
+    volumes = [(head, Volume(array, grid)) for head, array in arrays]
     heading = f"<h2>Look into test scan {html.escape(case.scan)}</h2>"
     return heading + viewer_block(volumes, settings.window_hu)
 

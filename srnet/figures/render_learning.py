@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from srnet.config.figures import FigureSettings
+from srnet.evaluate.names import printed_name
 from srnet.figures.canvas import COLOURS, new_figure, save_figure, style
-from srnet.figures.names import printed_name
 
 __all__ = ["learning_page", "render_learning"]
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from srnet.config.figures import FigureSettings
 from srnet.figures.canvas import save_figure, style
 from srnet.figures.cases import Case, choose_scans, network_value, put_first, read_case
-from srnet.figures.names import printed_name
 from srnet.figures.panel import CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
 from srnet.figures.sheet import Sheet, column_width, new_sheet, row_height
 
@@ -73,8 +72,8 @@ def _page(case: Case, limits: tuple[float, float]) -> Figure:
             if column == 1:
                 letters(axes, view)
                 scale_bar(axes)
-    for column, name in enumerate(["inputs", *volumes]):
-        sheet.column_head(column, printed_name(name))
+    for column, head in enumerate(["Input x-rays", *case.heads()]):
+        sheet.column_head(column, head)
     _draw_inputs(sheet, case)
     grey_key(sheet.key_cells(2, 0, count=1)[0], image)
     sheet.title(f"Test scan {case.scan}: truth and reconstructions, one window for all")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from srnet.config.figures import FigureSettings
 from srnet.evaluate.columns import METRICS
 from srnet.evaluate.evaluate import read_scores
+from srnet.evaluate.names import is_floor, printed_name
 from srnet.figures.canvas import COLOURS, INK, MUTED, new_figure, save_figure, style
-from srnet.figures.names import is_floor, printed_name
 
 __all__ = ["render_scores", "scores_page"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from srnet.config.figures import FigureSettings
 from srnet.figures.cases import hounsfield
 from srnet.figures.niivue import niivue_module
-from srnet.page import html_page
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL
 from srnet.figures.viewer_script import VIEWER_SCRIPT, VIEWER_STYLE
+from srnet.page import html_page
 from srnet.volume import Volume, write_volume
 
 __all__ = ["VIEWER_STYLE", "viewer_block", "viewer_html"]

@@ -39,14 +39,13 @@ def make(tmp_path: Path):
         frames = {"all_zero": scores(10), **frames}
         for name, frame in frames.items():
             write_scores(tmp_path / f"{name}.tsv", frame)
-        for name in methods:
-            counts = {"parameters": 1, "true_flops": 5e11, "paper_flops": 623.345e9}
-            (tmp_path / f"{name}.json").write_text(json.dumps(counts))
+        counts = {"parameters": 1, "true_flops": 5e11, "paper_flops": 623.345e9}
+        (tmp_path / "flops.json").write_text(json.dumps(dict.fromkeys(methods, counts)))
         output = tmp_path / f"{table}{suffix}"
         make_table(
             table,
             scores=[tmp_path / f"{name}.tsv" for name in frames],
-            flops=[tmp_path / f"{name}.json" for name in methods],
+            flops=tmp_path / "flops.json",
             methods=methods,
             cohort=TableCohort(tmp_path / "split.tsv", tmp_path / "rejected.tsv", size=64),
             outputs=[output],

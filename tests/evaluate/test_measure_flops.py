@@ -125,11 +125,13 @@ def test_a_transposed_convolution_is_over_counted_by_the_papers_convention():
     assert count_paper_flops(layer, lambda: layer(volume)) == 8 * true
 
 
-def test_the_file_holds_the_three_counts(tmp_path):
+def test_the_file_holds_the_three_counts_of_each_method(tmp_path):
     flops = measure_flops(EteSettings(width=0.25), size=32)
-    write_flops(tmp_path / "ete.json", flops)
-    assert json.loads((tmp_path / "ete.json").read_text()) == {
-        "parameters": flops.parameters,
-        "true_flops": flops.true_flops,
-        "paper_flops": flops.paper_flops,
+    write_flops(tmp_path / "flops.json", {"ete": flops})
+    assert json.loads((tmp_path / "flops.json").read_text()) == {
+        "ete": {
+            "parameters": flops.parameters,
+            "true_flops": flops.true_flops,
+            "paper_flops": flops.paper_flops,
+        }
     }

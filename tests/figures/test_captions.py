@@ -3,13 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from srnet.figures.render_comparison import COMPARISONS
+
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
 RULES = (WORKFLOW / "rules" / "figures.smk").read_text(encoding="utf-8")
-FIGURES = re.findall(r"rule render_(\w+):", RULES)
+RENDERED = re.findall(r"rule render_(\w+):", RULES)
+FIGURES = [*(name for name in RENDERED if name != "comparison"), *COMPARISONS]
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_has_a_caption_script_and_module_of_its_name(name):
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_rule_has_a_caption_script_and_module_of_its_name(name):
     assert f'caption="../report/{name}.rst"' in RULES
     assert f'script:\n        "../scripts/render_{name}.py"' in RULES
     assert (WORKFLOW / "scripts" / f"render_{name}.py").is_file()

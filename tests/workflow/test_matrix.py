@@ -41,8 +41,8 @@ CODE = {
     "evaluate/predict_floor.py": {"predict_floor"},
     "evaluate/make_table.py": {"make_table"},
     # The names of methods stand in figures and in tables alike.
-    "figures/names.py": SCORES | LAST,
-    "figures/page.py": {"make_table"} | LAST,
+    "evaluate/names.py": {"make_table"} | FIGURES,
+    "page.py": {"make_table"} | LAST,
     "figures/*": LAST,
     "clinical/*": CLINICAL,
     "commands/*": set(),

@@ -20,6 +20,9 @@ SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
 CODE = {}
+TABLES = CONFIG.tables
+# The methods of any table, each once.
+METHODS = list(dict.fromkeys([*TABLES.table1, *TABLES.table2, *TABLES.table3]))
 
 
 def code(rule, *modules):
@@ -30,11 +33,14 @@ def code(rule, *modules):
     return digest
 
 
-def net_code(rule):
-    def digest(wildcards):
-        return code(rule, f"srnet.nets.{CONFIG.net(wildcards.method).name}")
+def nets_code(rule, methods):
+    """Digest `code` with the networks of `methods`, and no other network."""
+    modules = {f"srnet.nets.{CONFIG.net(method).name}" for method in methods}
+    return code(rule, *sorted(modules))
 
-    return digest
+
+def net_code(rule):
+    return lambda wildcards: nets_code(rule, [wildcards.method])
 
 
 def scan_file(wildcards):
@@ -98,17 +104,6 @@ def table_scores(wildcards):
     )
 
 
-def all_scores(wildcards):
-    """Return the scores of every row of any table, each once."""
-    tables = CONFIG.tables
-    methods = dict.fromkeys([*tables.table1, *tables.table2, *tables.table3])
-    return expand("<results>/scores/{row}.tsv", row=[*FLOORS, *methods])
-
-
-def table_flops(wildcards):
-    return expand("<results>/flops/{method}.json", method=table_methods(wildcards))
-
-
 def claim_results():
     """Refuse a second run in the same folder; write down what this run is made of."""
     temporary = {
@@ -157,8 +152,7 @@ def clinical_model(wildcards):
 def clinical_code(wildcards):
     # A model folder from elsewhere may hold any network.
     methods = CONFIG.methods if CONFIG.clinical.model else [CONFIG.clinical.method]
-    modules = {f"srnet.nets.{CONFIG.net(method).name}" for method in methods}
-    return code("reconstruct_films", *sorted(modules))
+    return nets_code("reconstruct_films", methods)
 
 
 wildcard_constraints:

@@ -23,22 +23,22 @@ rule predict_floor:
 
 rule measure_flops:
     output:
-        flops="<results>/flops/{method}.json",
+        flops="<results>/flops.json",
     log:
-        "<results>/logs/measure_flops/{method}.log",
+        "<results>/logs/measure_flops.log",
     benchmark:
-        "<results>/benchmarks/measure_flops/{method}.jsonl"
+        "<results>/benchmarks/measure_flops.jsonl"
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=16000,
+        mem_mb=2000,
         runtime=30,
     params:
         size=CONFIG.size,
-        net=net_settings,
-        code=net_code("measure_flops"),
+        nets={method: CONFIG.net(method).plain() for method in METHODS},
+        code=nets_code("measure_flops", METHODS),
     message:
-        "Count the operations of {wildcards.method}"
+        "Count the operations of every method"
     script:
         "../scripts/measure_flops.py"
 
@@ -88,7 +88,7 @@ rule evaluate:
 
 rule compare_methods:
     input:
-        scores=all_scores,
+        scores=expand("<results>/scores/{row}.tsv", row=[*FLOORS, *METHODS]),
     output:
         scores="<results>/scores.tsv",
         comparison=report("<results>/comparison.tsv", category="Tables"),
@@ -109,7 +109,7 @@ rule compare_methods:
 rule make_table:
     input:
         scores=table_scores,
-        flops=table_flops,
+        flops="<results>/flops.json",
         split="<results>/split.tsv",
         rejected="<results>/rejected.tsv",
     output:

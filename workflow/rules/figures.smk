@@ -1,17 +1,22 @@
 REPORT = RULES.parent / "report"
 SEPARATED = SCANS.get(CONFIG.figures.separation_scan, next(iter(SCANS.values())))
-ABLATIONS = {
-    figure: rows
-    for figure, rows in {
-        "fig7": CONFIG.tables.table2,
-        "fig8": CONFIG.tables.table3,
-    }.items()
-    if len(rows) > 1
+# Pages of one arrangement, and the rows that stand in them. None asks for a row of another
+# table: Figs 6 and the extremes train the methods of Table I, and nothing else.
+COMPARED = {
+    "fig6": CONFIG.tables.table1,
+    "fig7": CONFIG.tables.table2,
+    "fig8": CONFIG.tables.table3,
+    "extremes": CONFIG.tables.table1,
 }
+ABLATIONS = [figure for figure in ("fig7", "fig8") if len(COMPARED[figure]) > 1]
 PAGE_TABLES = [
     table for table in ("table1", "table2", "table3") if getattr(CONFIG.tables, table)
 ]
 FIGURES = ["overview", "fig6", *ABLATIONS, "extremes", "scores", "learning", "fig5"]
+
+
+def caption(figure):
+    return (REPORT / f"{figure}.rst").read_text(encoding="utf-8")
 
 
 rule render_overview:
@@ -74,20 +79,24 @@ rule render_fig5:
         "../scripts/render_fig5.py"
 
 
-rule render_fig6:
+rule render_comparison:
     input:
         test="<results>/dataset/test.h5",
-        predictions=expand("<results>/predictions/{row}.h5", row=CONFIG.tables.table1),
+        predictions=lambda wildcards: expand(
+            "<results>/predictions/{row}.h5", row=COMPARED[wildcards.comparison]
+        ),
     output:
         figure=report(
-            "<results>/figures/fig6.png",
-            caption="../report/fig6.rst",
+            "<results>/figures/{comparison}.png",
+            caption="../report/comparison.rst",
             category="Figures",
         ),
     log:
-        "<results>/logs/render_fig6.log",
+        "<results>/logs/render_comparison/{comparison}.log",
     benchmark:
-        "<results>/benchmarks/render_fig6.jsonl"
+        "<results>/benchmarks/render_comparison/{comparison}.jsonl"
+    wildcard_constraints:
+        comparison=one_of(COMPARED),
     conda:
         "../../envs/srnet.yaml"
     resources:
@@ -96,98 +105,12 @@ rule render_fig6:
     params:
         figures=CONFIG.figures.plain(),
         level=CONFIG.evaluate.bone_threshold,
-        code=code("render_fig6"),
+        caption=lambda wildcards: caption(wildcards.comparison),
+        code=code("render_comparison"),
     message:
-        "Render Fig. 6: every method on one test scan"
+        "Render {wildcards.comparison}: reconstructions beside the truth"
     script:
-        "../scripts/render_fig6.py"
-
-
-rule render_fig7:
-    input:
-        test="<results>/dataset/test.h5",
-        predictions=expand("<results>/predictions/{row}.h5", row=CONFIG.tables.table2),
-    output:
-        figure=report(
-            "<results>/figures/fig7.png",
-            caption="../report/fig7.rst",
-            category="Figures",
-        ),
-    log:
-        "<results>/logs/render_fig7.log",
-    benchmark:
-        "<results>/benchmarks/render_fig7.jsonl"
-    conda:
-        "../../envs/srnet.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        figures=CONFIG.figures.plain(),
-        level=CONFIG.evaluate.bone_threshold,
-        code=code("render_fig7"),
-    message:
-        "Render Fig. 7: the ablation of modules"
-    script:
-        "../scripts/render_fig7.py"
-
-
-rule render_fig8:
-    input:
-        test="<results>/dataset/test.h5",
-        predictions=expand("<results>/predictions/{row}.h5", row=CONFIG.tables.table3),
-    output:
-        figure=report(
-            "<results>/figures/fig8.png",
-            caption="../report/fig8.rst",
-            category="Figures",
-        ),
-    log:
-        "<results>/logs/render_fig8.log",
-    benchmark:
-        "<results>/benchmarks/render_fig8.jsonl"
-    conda:
-        "../../envs/srnet.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        figures=CONFIG.figures.plain(),
-        level=CONFIG.evaluate.bone_threshold,
-        code=code("render_fig8"),
-    message:
-        "Render Fig. 8: the ablation of losses"
-    script:
-        "../scripts/render_fig8.py"
-
-
-rule render_extremes:
-    input:
-        test="<results>/dataset/test.h5",
-        predictions=expand("<results>/predictions/{row}.h5", row=CONFIG.tables.table1),
-    output:
-        figure=report(
-            "<results>/figures/extremes.png",
-            caption="../report/extremes.rst",
-            category="Figures",
-        ),
-    log:
-        "<results>/logs/render_extremes.log",
-    benchmark:
-        "<results>/benchmarks/render_extremes.jsonl"
-    conda:
-        "../../envs/srnet.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        figures=CONFIG.figures.plain(),
-        level=CONFIG.evaluate.bone_threshold,
-        code=code("render_extremes"),
-    message:
-        "Render the best, the median and the worst reconstruction"
-    script:
-        "../scripts/render_extremes.py"
+        "../scripts/render_comparison.py"
 
 
 rule render_scores:
@@ -269,10 +192,7 @@ rule make_page:
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
-        captions={
-            name: (REPORT / f"{name}.rst").read_text(encoding="utf-8")
-            for name in FIGURES
-        },
+        captions={figure: caption(figure) for figure in FIGURES},
         code=code("make_page"),
     message:
         "Make the page with tables, figures and viewer"

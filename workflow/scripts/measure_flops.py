@@ -1,4 +1,4 @@
-"""Count the parameters and operations of one method."""
+"""Count the parameters and operations of the methods."""
 
 from _job import job
 from pydantic import TypeAdapter
@@ -7,5 +7,9 @@ from srnet.config.nets import Net
 from srnet.evaluate.measure_flops import measure_flops, write_flops
 
 with job(snakemake):
-    net = TypeAdapter(Net).validate_python(snakemake.params.net)
-    write_flops(snakemake.output.flops, measure_flops(net, size=snakemake.params.size))
+    nets = TypeAdapter(dict[str, Net]).validate_python(snakemake.params.nets)
+    size = snakemake.params.size
+    write_flops(
+        snakemake.output.flops,
+        {method: measure_flops(net, size) for method, net in nets.items()},
+    )

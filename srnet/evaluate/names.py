@@ -11,8 +11,6 @@ _FLOORS = {
 }
 
 _PRINTED = {
-    "inputs": "Input x-rays",
-    "truth": "Ground truth",
     **_FLOORS,
     "psr": "PSR",
     "sit": "SIT",

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from srnet.config.figures import FigureSettings
+from srnet.errors import SrnetError
+from srnet.figures.render_comparison import Compared, render_comparison
+
+SETTINGS = FigureSettings(dpi=50)
+
+
+def _width(run, rows, name, folder):
+    """Return the width in pixels of a page of the last `rows` rows, which is not empty."""
+    target = folder / f"{name}{rows}.png"
+    predictions = list(run.predictions.values())[-rows:]
+    render_comparison(name, Compared(run.test, predictions, 0.25, SETTINGS), target)
+    with Image.open(target) as image:
+        grey = np.asarray(image.convert("L"))
+    assert (grey[:, 0] == 255).all(), "the page is white"
+    assert (grey < 128).mean() > 0.05, "something is drawn"
+    return grey.shape[1]
+
+
+def test_every_method_adds_a_column(fake_run, tmp_path):
+    widths = [_width(fake_run, rows, "fig6", tmp_path) for rows in (2, 3)]
+    assert widths[1] - widths[0] == pytest.approx(1.36 * 50, abs=1)
+
+
+@pytest.mark.parametrize("name", ["fig7", "fig8"])
+def test_ablation_draws_one_block_for_each_missing_part(fake_run, tmp_path, name):
+    width = _width(fake_run, 3, name, tmp_path)
+    assert width == pytest.approx((0.5 + 6 * 1.36 - 0.06 + 0.3) * 50, abs=2)
+
+
+def test_ablation_of_nothing_is_refused(fake_run, tmp_path):
+    with pytest.raises(SrnetError, match=r"tables\.table2"):
+        _width(fake_run, 1, "fig7", tmp_path)
+
+
+def test_extremes_show_three_cases_of_the_subject(fake_run, tmp_path):
+    width = _width(fake_run, 3, "extremes", tmp_path)
+    assert width == pytest.approx((0.5 + 6 * 1.36 - 0.06 + 0.6) * 50, abs=2)

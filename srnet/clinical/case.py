@@ -44,17 +44,18 @@ class Case(Settings):
     )
     force: bool = Field(False, description="go on although a check refuses the films")
 
-    @field_validator("ap_box", "lateral_box", "mirror", "spacing_mm", mode="before")
+    @field_validator("ap_box", "lateral_box", "mirror", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+        return _words(value)
 
     @field_validator("spacing_mm", mode="before")
     @classmethod
     def _repeat(cls, value: Any) -> Any:
-        values = tuple(value) if isinstance(value, list | tuple) else (value,)
         if value is None:
             return None
+        apart = _words(value)
+        values = tuple(apart) if isinstance(apart, list | tuple) else (apart,)
         return values * 3 if len(values) == 1 else values
 
     @field_validator("spacing_mm")
@@ -93,6 +94,11 @@ def read_cases(table: str | Path) -> list[Case]:
         what = f"has several rows named {', '.join(repeated)}" if repeated else "has no rows"
         raise SrnetError(f"{table}: {what}; give one row per pair of films, each its own name")
     return cases
+
+
+def _words(value: Any) -> Any:
+    """Return the words of a cell of a table; what is no text stays as it is."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
 def _parse(table: Path, row: dict[str, str]) -> Case:

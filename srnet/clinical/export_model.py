@@ -29,6 +29,7 @@ from srnet.dataset.split_cohort import read_split
 from srnet.errors import SrnetError
 from srnet.evaluate.evaluate import read_scores
 from srnet.prepare.geometry import ConeBeam, View
+from srnet.provenance.store import Store
 from srnet.volume import Volume
 
 __all__ = ["RunFiles", "export_model", "find_run"]
@@ -91,13 +92,20 @@ def find_run(results: str | Path, method: str | None = None) -> RunFiles:
         split=results / "split.tsv",
         prediction=results / "predictions" / f"{method}.h5",
         scores={row: path for row, path in rows.items() if path.is_file() or row == method},
-        licences={},
+        licences=_recorded_licences(results),
     )
     needed = (files.train, files.test, files.split, files.prediction, files.scores[method])
     missing = [str(path) for path in needed if not path.is_file()]
     if missing:
         raise SrnetError(f"{', '.join(missing)}: missing; finish the run before exporting")
     return files
+
+
+def _recorded_licences(results: Path) -> dict[str, str]:
+    """Return the licence of every scan of the cohort as the record of the split states it."""
+    record = Store(results).read_artifact("split.tsv")
+    scans = record["params"]["scans"] if record else []
+    return {scan["scan_id"]: scan["licence"] for scan in scans}
 
 
 def export_model(run: RunFiles, folder: str | Path) -> None:

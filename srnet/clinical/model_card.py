@@ -17,8 +17,8 @@ def licence_notes(cohort: Mapping[str, Any]) -> str:
     return (
         "# Licences\n\n"
         "Code: Apache-2.0. The weights were learned from the scans below and carry whatever "
-        "their terms ask of derived works; `unknown` means that the run's scan table states no "
-        "licence. Look the source up before you pass the model on.\n\n"
+        "their terms ask of derived works; `unknown` means that the run states no "
+        "licence for them. Look the source up before you pass the model on.\n\n"
         f"Sources of the training scans: {sources}.\n\n{rows}\n"
     )
 

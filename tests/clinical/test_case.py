@@ -26,6 +26,13 @@ def test_three_spacings_belong_to_the_axes_of_the_body():
     assert case.pixel_mm(View.LATERAL) == (4.0, 3.0)
 
 
+@pytest.mark.parametrize("cell", ["4 3 3.5", "4.0, 3, 3.5", "4.0,3.0,3.5"])
+def test_three_spacings_stand_in_one_cell(tmp_path, cell):
+    table = tmp_path / "films.tsv"
+    table.write_text(f"{HEAD}one\ta.dcm\tb.dcm\t\t{cell}\t\n")
+    assert read_cases(table)[0].spacing_mm == (4.0, 3.0, 3.5)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -11,6 +11,7 @@ from srnet.cli import main
 from srnet.clinical.export_model import export_model, find_run
 from srnet.clinical.model_folder import MODEL_FILES, open_model, write_manifest
 from srnet.errors import SrnetError
+from srnet.provenance.store import Store
 
 
 @pytest.fixture
@@ -31,6 +32,22 @@ class Bomb:
 def test_an_exported_model_holds_exactly_the_listed_files(folder):
     assert {path.name for path in folder.iterdir()} == set(MODEL_FILES)
     assert open_model(folder).method == "x2ct"
+
+
+def test_licences_are_those_that_the_run_recorded(small_run, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(small_run.results, results)
+    assert "unknown" in (small_run.model / "LICENCES.md").read_text()
+    scans = [
+        {"scan_id": f"s{number}", "licence": "CC0-1.0" if number % 2 else "CC-BY-4.0"}
+        for number in range(9)
+    ]
+    store = Store(results)
+    store.write(store.artifact_path("split.tsv"), {"params": {"scans": scans}})
+    export_model(find_run(results), tmp_path / "model")
+    cohort = json.loads((tmp_path / "model" / "cohort.json").read_text())
+    assert cohort["training_licences"] == {"CC-BY-4.0": 3, "CC0-1.0": 3}
+    assert "3 scans: CC-BY-4.0" in (tmp_path / "model" / "LICENCES.md").read_text()
 
 
 @pytest.mark.parametrize("name", MODEL_FILES)

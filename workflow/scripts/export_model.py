@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.clinical.export_model import RunFiles, export_model
 

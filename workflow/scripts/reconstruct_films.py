@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 from _job import job
-from snakemake.script import snakemake
 
 from srnet.clinical.case import Case
 from srnet.clinical.model_folder import open_model

@@ -33,7 +33,8 @@ def list_source(settings: FolderSource) -> list[Scan]:
         If the folder is missing or holds no scan.
     """
     folder = Path(settings.path)
-    found = find_scans(folder, settings.include)
+    labels = _labels(folder, find_scans(folder, settings.include), settings.labels)
+    found = list(labels)
     names = scan_ids([path.relative_to(folder) for path in found])
     return [
         Scan(
@@ -42,9 +43,25 @@ def list_source(settings: FolderSource) -> list[Scan]:
             source=settings.kind,
             files=(str(path),),
             licence=settings.licence,
+            labels=labels[path],
         )
         for name, path in list(zip(names, found, strict=True))[: settings.limit]
     ]
+
+
+def _labels(folder: Path, found: list[Path], rule: tuple[str, str] | None) -> dict[Path, str]:
+    """Return the scans, each with the file of its labels, which is itself no scan."""
+    if rule is None:
+        return dict.fromkeys(found, "")
+    partners = {
+        path: folder / re.sub(*rule, path.relative_to(folder).as_posix()) for path in found
+    }
+    taken = {partner for path, partner in partners.items() if partner != path}
+    return {
+        path: str(partner) if partner in taken and partner.is_file() else ""
+        for path, partner in partners.items()
+        if path not in taken
+    }
 
 
 def find_scans(folder: Path, include: str = "*") -> list[Path]:

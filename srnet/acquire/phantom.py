@@ -5,22 +5,22 @@ of the cohort. It leaves the scanner in some orientation with some spacing, as
 a file would, and is imported like one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srnet.acquire.body.person import Person, draw_person
 from srnet.acquire.body.posture import Column, build_column
-from srnet.acquire.body.skeleton import Bones, draw_bones
+from srnet.acquire.body.skeleton import LABELS, Bones, draw_bones
 from srnet.acquire.body.tissue import draw_tissue
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scanner import Scanner, draw_scanner, expose, lattice_for, to_file
-from srnet.acquire.scans import Scan
+from srnet.acquire.scans import GENERATED, Scan
 from srnet.config.cohort import PhantomSource
 from srnet.volume import Image, Volume, canonical
 
-__all__ = ["Phantom", "list_source", "make_phantom", "read"]
+__all__ = ["Phantom", "generated_labels", "list_source", "make_phantom", "read"]
 
 _SCANS_A_PATIENT = 8
 _CORTEX_MM = {26: 1.0, 30: 1.1, 31: 0.9, 32: 1.2, 33: 1.4, 34: 2.2}
@@ -64,6 +64,7 @@ def list_source(settings: PhantomSource) -> list[Scan]:
             spacing_mm=settings.spacing_mm,
             region=settings.regions[index % len(settings.regions)],
             licence="CC0-1.0",
+            labels=GENERATED,
         )
         for index in range(settings.count)
     ]
@@ -73,6 +74,13 @@ def read(scan: Scan, seed: int) -> Volume:
     """Generate one scan and import it like a file."""
     image = make_phantom(scan, seed).image
     return canonical(check_geometry(image, scan.scan_id))
+
+
+def generated_labels(scan: Scan, seed: int) -> Image:
+    """Return the vertebrae and the sacrum of a generated scan, numbered as in VerSe."""
+    labels = make_phantom(scan, seed).labels
+    spine = np.where(labels.array <= LABELS["sacrum"], labels.array, np.uint8(0))
+    return replace(labels, array=spine)
 
 
 def make_phantom(scan: Scan, seed: int) -> Phantom:

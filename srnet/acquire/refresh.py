@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from srnet.acquire.download import Client
 from srnet.acquire.osf import API, OsfFile, walk
@@ -17,6 +17,9 @@ NODES = {"verse19": "jtfa5", "verse20": "4skx2"}
 
 LICENCE = "CC-BY-SA-4.0"
 
+CT, LABELS = "_ct.nii.gz", "_seg-vert_msk.nii.gz"
+"""How the names of a scan and of its vertebra labels end."""
+
 _NAME = re.compile(
     r"^sub-(?P<subject>[a-z]+\d+)(?:_split-(?P<split>[a-z]+\d+))?(?:_dir-(?P<dir>\w+))?_ct\.nii\.gz$"
 )
@@ -30,13 +33,13 @@ def refresh(
     Scans that the server has and the table lacks are added; scans that the
     server lacks keep their row, excluded, with the reason.
     """
-    files = {f.name: f for f in walk(client, NODES[release], api) if _NAME.match(f.name)}
-    if not files:
+    files = {f.name: f for f in walk(client, NODES[release], api)}
+    if not any(map(_NAME.match, files)):
         raise SrnetError(
             f"{api}: node {NODES[release]} of {release} lists no sub-*_ct.nii.gz; "
             "check the node in srnet/acquire/refresh.py against the publisher's page"
         )
-    served = {row.scan_id: row for row in _rows(release, list(files.values()))}
+    served = {row.scan_id: row for row in _rows(release, files)}
     kept = [_merge(row, served.pop(row.scan_id, None), release) for row in rows]
     return [*kept, *served.values()]
 
@@ -51,14 +54,25 @@ def _merge(row: PublicScan, served: PublicScan | None, release: str) -> PublicSc
     return served.model_copy(update={"include": "no", "reason": row.reason}) if hand else served
 
 
-def _rows(release: str, files: Sequence[OsfFile]) -> list[PublicScan]:
-    matches = [(_NAME.match(f.name), f) for f in sorted(files, key=lambda f: f.name)]
-    parts = [(m["subject"], m["split"] or m["subject"], m["dir"], f) for m, f in matches if m]
+def _rows(release: str, files: Mapping[str, OsfFile]) -> list[PublicScan]:
+    matches = [(_NAME.match(name), name) for name in sorted(files)]
+    parts = [(m["subject"], m["split"] or m["subject"], m["dir"], n) for m, n in matches if m]
     times = Counter(scan for _, scan, _, _ in parts)
-    return [
-        _row(release, subject, scan if times[scan] == 1 else f"{scan}-{plane}", file)
-        for subject, scan, plane, file in parts
+    rows = [
+        _row(release, subject, scan if times[scan] == 1 else f"{scan}-{plane}", files[name])
+        for subject, scan, plane, name in parts
     ]
+    masks = [files.get(name.replace(CT, LABELS)) for *_, name in parts]
+    return [_labelled(row, mask) if mask else row for row, mask in zip(rows, masks, strict=True)]
+
+
+def _labelled(row: PublicScan, mask: OsfFile) -> PublicScan:
+    labels = {
+        "labels_url": mask.url,
+        "labels_bytes": mask.bytes,
+        "labels_sha256": mask.sha256,
+    }
+    return row.model_copy(update=labels)
 
 
 def _row(release: str, subject: str, scan: str, file: OsfFile) -> PublicScan:

@@ -12,7 +12,7 @@ from srnet.config.base import Settings
 from srnet.config.cohort import CohortSettings, Region
 from srnet.errors import SrnetError
 
-__all__ = ["SOURCES", "Scan", "list_scans", "source_module"]
+__all__ = ["GENERATED", "SOURCES", "Scan", "list_scans", "source_module"]
 
 SOURCES = {
     "phantom": "srnet.acquire.phantom",
@@ -30,6 +30,9 @@ workflow is read, and yields scans in a stable order.
 `read(scan, seed) -> Volume` is where the work is done.
 """
 
+GENERATED = "generated"
+"""Stands for the file of labels of a scan whose labels are generated as it is."""
+
 
 class Scan(Settings):
     """One row of the scan table."""
@@ -44,6 +47,9 @@ class Scan(Settings):
     spacing_mm: float = Field(2.0, gt=0, description="nominal voxel size of a generated scan")
     region: Region = Field("whole", description="field of view of a generated scan")
     licence: str = Field("unknown", description="licence of the scan")
+    # Only scores depend on labels: they are no part of the params that prepare a scan.
+    labels: str = Field("", exclude=True, description="file of vertebra labels, if any")
+    labels_remote: Remote | None = Field(None, exclude=True, description="where they come from")
 
 
 def source_module(kind: str) -> Any:
@@ -84,8 +90,11 @@ def _placed(scan: Scan, downloads: str) -> Scan:
     """Return a remote scan with the local files that its downloads become."""
     if not scan.remotes:
         return scan
-    files = tuple(f"{downloads}/{scan.scan_id}/{remote.name}" for remote in scan.remotes)
-    return scan.model_copy(update={"files": files})
+    folder = f"{downloads}/{scan.scan_id}"
+    placed: dict[str, Any] = {"files": tuple(f"{folder}/{remote.name}" for remote in scan.remotes)}
+    if scan.labels_remote:
+        placed["labels"] = f"{folder}/{scan.labels_remote.name}"
+    return scan.model_copy(update=placed)
 
 
 def _distinct(scans: Sequence[Scan]) -> list[Scan]:

@@ -29,6 +29,9 @@ class PublicScan(Settings):
     licence: str = Field(description="licence of the images")
     include: Literal["yes", "no"] = Field("yes", description="no: never part of a cohort")
     reason: str = Field("", description="why it is not included")
+    labels_url: str = Field("", description="address of vertebra labels, empty until refreshed")
+    labels_bytes: int = Field(0, ge=0, description="their length")
+    labels_sha256: str = Field("", description="their digest")
 
 
 def read_table(path: str | Path) -> list[PublicScan]:

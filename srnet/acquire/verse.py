@@ -48,6 +48,16 @@ def _to_scan(row: PublicScan) -> Scan:
         source=row.release,
         remotes=(Remote(name="ct.nii.gz", url=row.url, bytes=row.bytes, sha256=row.sha256),),
         licence=row.licence,
+        labels_remote=_labels(row) if row.labels_url else None,
+    )
+
+
+def _labels(row: PublicScan) -> Remote:
+    return Remote(
+        name="labels.nii.gz",
+        url=row.labels_url,
+        bytes=row.labels_bytes,
+        sha256=row.labels_sha256,
     )
 
 

@@ -46,6 +46,11 @@ class FolderSource(Settings):
         r"^(sub-[A-Za-z0-9]+(?=_|$)|.+?(?=(?:[_-](?:ct|scan|series)[_-]?\d*)*$))",
         description="regular expression on the scan id; its first group is the patient",
     )
+    labels: tuple[str, str] | None = Field(
+        None,
+        description="regular expression on a scan's path within the folder, and its replacement: "
+        "they give the path of the scan's vertebra labels, numbered as in VerSe",
+    )
     licence: str = Field("unknown", description="licence of the scans")
     limit: int | None = Field(None, ge=1, description="take only the first scans, for a trial")
 
@@ -59,6 +64,15 @@ class FolderSource(Settings):
         if groups < 1:
             raise ValueError("it needs a group in parentheses that holds the patient")
         return pattern
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, rule: tuple[str, str] | None) -> tuple[str, str] | None:
+        try:
+            re.sub(*rule or ("", ""), "")
+        except re.error as mistake:
+            raise ValueError(f"it is no regular expression and replacement: {mistake}") from None
+        return rule
 
 
 class CollectionSource(Settings):

@@ -15,7 +15,7 @@ from srnet.errors import SrnetError
 from srnet.evaluate.metrics import FULL_SCALE, PEAK, Array, psnr
 from srnet.evaluate.surface import SurfaceDistances, dice, surface_distances
 
-__all__ = ["REGIONS", "VERTEBRAE", "region_scores"]
+__all__ = ["MARGIN_MM", "REGIONS", "VERTEBRAE", "region_scores"]
 
 MARGIN_MM = 5.0
 """How far beyond a labelled vertebra its cell reaches."""

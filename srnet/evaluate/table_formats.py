@@ -74,8 +74,15 @@ def write_table(path: str | Path, table: Table) -> None:
 
 
 def blocks(table: Table) -> list[Block]:
-    """Return what a reader sees: the paper's columns with its values, then the strict ones."""
-    return [_block(caption, table, columns) for caption, columns in BLOCKS.items()]
+    """Return what a reader sees: the paper's columns with its values, then the strict ones.
+
+    Columns that the table does not have, and blocks without any, are left out.
+    """
+    there = {
+        caption: [column for column in columns if column.name in table.rows]
+        for caption, columns in BLOCKS.items()
+    }
+    return [_block(caption, table, columns) for caption, columns in there.items() if columns]
 
 
 def _block(caption: str, table: Table, columns: Sequence[Column]) -> Block:

@@ -90,6 +90,21 @@ def test_refresh_fills_addresses_lengths_and_digests(osf, client):
     assert (gone.include, gone.reason, gone.url) == ("no", "not on the server", "")
 
 
+def test_refresh_finds_the_vertebra_labels_beside_the_scan(osf, client, tmp_path):
+    osf.files["/d/labels"] = b"labels" * 50
+    mask = "sub-verse400_split-verse090_seg-vert_msk.nii.gz"
+    osf.add_folder("/f/1", [(NAMES[0], f"/d/{NAMES[0]}"), (mask, "/d/labels")])
+    filled = refresh([], client, "verse20", osf.address)
+    found = {r.scan_id: r for r in filled}["verse20-verse090"]
+    assert (found.labels_url, found.labels_bytes) == (osf.address + "/d/labels", 300)
+    assert found.labels_sha256 == osf.digest("/d/labels")
+    write_table(tmp_path / "t.tsv", filled)
+    scans = list_scans(cohort(tmp_path / "t.tsv", tmp_path))
+    labels = {scan.scan_id: scan.labels for scan in scans}
+    assert labels.pop("verse20-verse090").endswith("scans/verse20-verse090/labels.nii.gz")
+    assert set(labels.values()) == {""}
+
+
 def test_refresh_follows_pages_folders_and_is_throttled(osf, client):
     refresh([], client, "verse20", osf.address)
     assert osf.asked[ROOT] == osf.asked["/page/2"] == osf.asked["/f/1"] == osf.asked["/f/2"] == 1

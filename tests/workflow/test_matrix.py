@@ -15,8 +15,8 @@ FIGURES = {name for name in RULES if name.startswith(("render_", "make_page"))}
 CLINICAL = {"export_model", "reconstruct_films"}
 LAST = FIGURES | CLINICAL  # what nothing else is made from
 NETWORKS = {"train", "predict", *CLINICAL}
-SCORES = {"evaluate", "compare_methods", "make_table"}
-COHORT = {"download", "acquire", "split_cohort", "pack_dataset"}
+SCORES = {"evaluate", "compare_methods", "make_table", "score_regions"}
+COHORT = {"download", "acquire", "split_cohort", "pack_dataset", "score_regions"}
 
 # Source files by pattern, the first match counts: the only rules that may depend on them.
 CODE = {

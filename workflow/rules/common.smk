@@ -5,7 +5,7 @@ import snakemake
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
-from srnet.acquire.scans import SOURCES, list_scans
+from srnet.acquire.scans import GENERATED, SOURCES, list_scans
 from srnet.clinical.case import read_cases
 from srnet.clinical.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
@@ -17,6 +17,7 @@ from srnet.provenance.run import Run, start_run
 
 CONFIG = Config.parse(config)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
+LABELLED = [scan for scan in SCANS.values() if scan.labels]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
 CODE = {}
@@ -50,8 +51,11 @@ def scan_file(wildcards):
 
 def remote_file(wildcards):
     """Return where a downloaded file of a scan comes from."""
-    remotes = {remote.name: remote for remote in SCANS[wildcards.scan].remotes}
-    return remotes[wildcards.file].plain()
+    scan = SCANS[wildcards.scan]
+    remotes = [*scan.remotes, *filter(None, [scan.labels_remote])]
+    return next(
+        remote.plain() for remote in remotes if remote.name == wildcards.file
+    )
 
 
 def acquire_code(wildcards):

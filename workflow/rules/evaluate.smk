@@ -86,6 +86,39 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+rule score_regions:
+    input:
+        test="<results>/dataset/test.h5",
+        predictions=expand(
+            "<results>/predictions/{row}.h5", row=[*FLOORS, *TABLES.table1]
+        ),
+        labels=[scan.labels for scan in LABELLED if scan.labels != GENERATED],
+    output:
+        scores="<results>/regions.tsv",
+        csv=report("<results>/regions.csv", category="Tables"),
+        markdown="<results>/regions.md",
+        latex="<results>/regions.tex",
+        html="<results>/regions.html",
+    log:
+        "<results>/logs/score_regions.log",
+    benchmark:
+        "<results>/benchmarks/score_regions.jsonl"
+    conda:
+        "../../envs/srnet.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        labelled=[{**scan.plain(), "labels": scan.labels} for scan in LABELLED],
+        seed=CONFIG.seed,
+        bone_threshold=CONFIG.evaluate.bone_threshold,
+        code=code("score_regions"),
+    message:
+        "Score the rows of Table I by vertebra and region"
+    script:
+        "../scripts/score_regions.py"
+
+
 rule compare_methods:
     input:
         scores=expand("<results>/scores/{row}.tsv", row=[*FLOORS, *METHODS]),

@@ -12,6 +12,8 @@ ABLATIONS = [figure for figure in ("fig7", "fig8") if len(COMPARED[figure]) > 1]
 PAGE_TABLES = [
     table for table in ("table1", "table2", "table3") if getattr(CONFIG.tables, table)
 ]
+if LABELLED:
+    PAGE_TABLES.append("regions")
 FIGURES = ["overview", "fig6", *ABLATIONS, "extremes", "scores", "learning", "fig5"]
 
 

@@ -131,6 +131,16 @@ def join_run():
         raise WorkflowError(refusal) from None
 
 
+def unlimit_starts():
+    """Lift the limit of jobs started per second, on one machine.
+
+    For that limit Snakemake 9.27 sets a timer at each choice of jobs, which ends in
+    another choice: with hundreds of scans waiting, that takes half of a core.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 if not workflow.is_main_process:
     join_run()
 

@@ -53,9 +53,7 @@ def remote_file(wildcards):
     """Return where a downloaded file of a scan comes from."""
     scan = SCANS[wildcards.scan]
     remotes = [*scan.remotes, *filter(None, [scan.labels_remote])]
-    return next(
-        remote.plain() for remote in remotes if remote.name == wildcards.file
-    )
+    return next(remote.plain() for remote in remotes if remote.name == wildcards.file)
 
 
 def acquire_code(wildcards):

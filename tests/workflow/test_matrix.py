@@ -41,8 +41,9 @@ CODE = {
     "evaluate/predict_floor.py": {"predict_floor"},
     "evaluate/make_table.py": {"make_table"},
     # The names of methods stand in figures and in tables alike.
-    "evaluate/names.py": {"make_table"} | FIGURES,
-    "page.py": {"make_table"} | LAST,
+    # Names of methods and the frame of pages stand in tables and figures alike.
+    "evaluate/names.py": {"make_table", "score_regions"} | LAST,
+    "page.py": {"make_table", "score_regions"} | LAST,
     "figures/*": LAST,
     "clinical/*": CLINICAL,
     "commands/*": set(),

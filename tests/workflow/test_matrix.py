@@ -40,7 +40,6 @@ CODE = {
     "evaluate/measure_flops.py": {"measure_flops"},
     "evaluate/predict_floor.py": {"predict_floor"},
     "evaluate/make_table.py": {"make_table"},
-    # The names of methods stand in figures and in tables alike.
     # Names of methods and the frame of pages stand in tables and figures alike.
     "evaluate/names.py": {"make_table", "score_regions"} | LAST,
     "page.py": {"make_table", "score_regions"} | LAST,

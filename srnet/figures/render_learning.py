@@ -48,8 +48,9 @@ def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
     Losses of methods with different loss terms are not comparable; their
     courses are. A score that was not validated in an epoch leaves no point.
     """
-    page = new_figure(7.2, 2.4)
-    page.subplots_adjust(left=0.07, right=0.86, bottom=0.19, top=0.88, wspace=0.32)
+    page = new_figure(8.2, 2.4)
+    # Whatever the names of the methods and the ticks of the losses, nothing is cut.
+    page.set_layout_engine("constrained", wspace=0.05)
     panels = page.subplots(1, len(PANELS))
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):
         _draw_panel(axes, histories, column)
@@ -58,7 +59,7 @@ def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panels[0].set_yscale("log")
     handles, labels = panels[0].get_legend_handles_labels()
-    page.legend(handles, labels, loc="center left", bbox_to_anchor=(0.865, 0.53))
+    page.legend(handles, labels, loc="outside right center")
     return page
 
 

@@ -49,7 +49,7 @@ def scores_page(scores: Mapping[str, pd.DataFrame]) -> Figure:
     colours = dict.fromkeys(scores, FLOOR)
     colours |= {row: COLOURS[number % len(COLOURS)] for number, row in enumerate(methods)}
     page = new_figure(7.2, 1.1 + 0.36 * len(scores))
-    page.subplots_adjust(left=0.15, right=0.985, bottom=0.1, top=0.93, wspace=0.16, hspace=0.42)
+    page.set_layout_engine("constrained", wspace=0.04, hspace=0.08)
     panels = page.subplots(2, len(SHOWN) // 2, sharey=True)
     for axes, metric in zip(panels.flat, SHOWN, strict=True):
         for place, (row, frame) in enumerate(scores.items()):

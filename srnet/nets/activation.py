@@ -12,26 +12,32 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ACTIVATIONS", "revivable_relu", "start_awake"]
+__all__ = ["ACTIVATIONS", "revivable_relu", "revivable_threshold", "start_awake"]
 
 
-class _RevivableRelu(torch.autograd.Function):
+class _RevivableThreshold(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        ctx.save_for_backward(values > 0)
-        return values.clamp(min=0)
+    def forward(ctx: Any, values: Tensor, faintest: float) -> Tensor:
+        clamped = values <= faintest
+        ctx.save_for_backward(clamped)
+        return values.masked_fill(clamped, 0)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
-        (positive,) = ctx.saved_tensors
-        return torch.where(positive | (gradient < 0), gradient, torch.zeros_like(gradient))
+        (clamped,) = ctx.saved_tensors
+        return gradient.masked_fill(clamped & (gradient > 0), 0), None
+
+
+def revivable_threshold(values: Tensor, faintest: float) -> Tensor:
+    """Return `values` with 0 for those up to `faintest`; a descent step may raise these."""
+    result: Tensor = _RevivableThreshold.apply(values, faintest)  # type: ignore[no-untyped-call]
+    return result
 
 
 def revivable_relu(values: Tensor) -> Tensor:
     """Return max(values, 0); a descent step may raise clamped values, not lower them."""
-    result: Tensor = _RevivableRelu.apply(values)  # type: ignore[no-untyped-call]
-    return result
+    return revivable_threshold(values, 0.0)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

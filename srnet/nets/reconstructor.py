@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from srnet.nets.activation import ACTIVATIONS, start_awake
+from srnet.nets.activation import ACTIVATIONS, revivable_threshold, start_awake
 from srnet.nets.body import Body
 from srnet.nets.views import Views
 
@@ -12,6 +12,9 @@ __all__ = ["PhysicsReconstructor", "Reconstructor"]
 
 _SHARPNESS = 20.0
 _FLOOR = 1e-5
+_FAINTEST = 0.01
+"""What is fainter is background. Bone is at least 0.4; what interpolation leaves at
+its edge seldom falls below 0.01."""
 
 
 class Reconstructor(nn.Module):
@@ -41,7 +44,8 @@ class PhysicsReconstructor(nn.Module):
     """A body that ends in ML-EM updates against the line integrals of both views.
 
     The updates multiply, so their start must be positive everywhere: softplus
-    and a floor, not a ReLU, whose zeros no update could leave.
+    and a floor, not a ReLU, whose zeros no update could leave. After them the
+    faintest values become the exact zeros that every other network's ReLU gives.
 
     Parameters
     ----------
@@ -63,4 +67,4 @@ class PhysicsReconstructor(nn.Module):
         with torch.autocast(values.device.type, enabled=False):
             start = softplus(self.factor * values.float(), beta=_SHARPNESS) + _FLOOR
             volume: Tensor = self.updates(start, views)
-        return volume
+        return revivable_threshold(volume, _FAINTEST)

@@ -20,9 +20,10 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 caption { text-align: left; padding: .3rem 0; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd;
          white-space: nowrap; }
-th { border-bottom: 2px solid #888; vertical-align: bottom; }
+th { border-bottom: 2px solid #888; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 .wide { overflow-x: auto; }
+details { margin: 1rem 0; } summary { font-size: 1.1rem; font-weight: 600; cursor: pointer; }
 img { max-width: 100%; height: auto; }
 figure { margin: 1rem 0; } figcaption { color: #444; font-size: .9rem; }
 .muted { color: #666; font-size: .9rem; }

@@ -51,7 +51,7 @@ def make_page(
     prediction_h5s: Sequence[str | Path],
     settings: FigureSettings,
 ) -> None:
-    """Write tables, a volume viewer and all figures into one HTML file.
+    """Write a volume viewer, tables and all figures into one HTML file.
 
     Parameters
     ----------
@@ -70,8 +70,9 @@ def make_page(
     scan = settings.scan or choose_scans(test_h5, subject)[0]
     sections = [
         FOREWORD,
-        *(_table(path) for path in parts.tables),
         _viewer(read_case(test_h5, [subject], scan), settings),
+        "<h2>Tables</h2>",
+        *(_table(path, folded=number > 0) for number, path in enumerate(parts.tables)),
         "<h2>Figures</h2>",
         *(_figure(path, parts.captions) for path in parts.figures),
         f'<p class="muted">Record {record_id() or "none"}</p>',
@@ -79,14 +80,14 @@ def make_page(
     write_text(page, html_page(TITLE, "\n".join(sections), VIEWER_STYLE))
 
 
-def _table(path: str | Path) -> str:
-    """Return heading, tables and notes out of the HTML file of a table."""
+def _table(path: str | Path, folded: bool) -> str:
+    """Return heading, tables and notes out of the HTML file of a table, folded or open."""
     text = Path(path).read_text(encoding="utf-8")
-    start, end = text.find("<h1>"), text.rfind("</html>")
+    start, end = text.find("<h1>"), text.rfind("</body>")
     if min(start, end) < 0:
         raise SrnetError(f"{path}: is no table written by make_table; make it again")
-    body = text[start:end].replace("<h1>", "<h2>").replace("</h1>", "</h2>")
-    return f'<div class="wide">{body}</div>'
+    body = text[start:end].replace("<h1>", "<summary>").replace("</h1>", "</summary>")
+    return f"<details{'' if folded else ' open'}>{body}</details>"
 
 
 def _viewer(case: Case, settings: FigureSettings) -> str:

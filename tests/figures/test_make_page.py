@@ -6,18 +6,17 @@ from PIL import Image
 from srnet.config.figures import FigureSettings
 from srnet.errors import SrnetError
 from srnet.figures.make_page import PageParts, make_page
+from srnet.page import html_page
 
 
 @pytest.fixture
 def parts(tmp_path):
     table = tmp_path / "table1.html"
-    table.write_text(
-        "<!doctype html>\n<html><style>td{}</style><h1>Table I</h1>"
-        "<table><tr><td>3DSRNet</td></tr></table><ul><li>60 scans</li></ul></html>\n"
-    )
+    body = "<table><tr><td>3DSRNet</td></tr></table><ul><li>60 scans</li></ul>"
+    table.write_text(html_page("Table I", body))
     figure = tmp_path / "overview.png"
     Image.new("L", (40, 20), 128).save(figure)
-    return PageParts([table], [figure], {"overview": "Truth &\nmethods."})
+    return PageParts([table, table], [figure], {"overview": "Truth &\nmethods."})
 
 
 @pytest.fixture
@@ -29,7 +28,8 @@ def page_file(fake_run, parts, tmp_path):
 
 def test_page_shows_table_figure_and_usual_case(page_file):
     text = re.sub(r"(?s)<script.*?</script>", "", page_file.read_text(encoding="utf-8"))
-    assert "<td>3DSRNet</td>" in text
+    assert text.count("<td>3DSRNet</td>") == 2
+    assert text.index("<details open>") < text.index("<details>"), "only the first is open"
     assert text.count("<h1>") == 1
     assert "<figcaption>Truth &amp; methods.</figcaption>" in text
     assert "Look into test scan sub-a_ct" in text

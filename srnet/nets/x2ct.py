@@ -8,7 +8,7 @@ mean of the two views' volumes replaces them and joins the third decoder.
 from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
-from srnet.nets.body import Body
+from srnet.nets.body import Body, full_precision
 from srnet.nets.decoder import Decoder
 from srnet.nets.encoder import Encoder, map_sizes, skip_channels
 from srnet.nets.lift import BottomLift, SkipLift
@@ -43,16 +43,25 @@ class ViewNet(nn.Module):
         self.decoder = Decoder(edges[::-1], width, repeats=2)
 
     def lift(self, image: Tensor, refinement: Refinement) -> tuple[Tensor, list[Tensor]]:
-        """Return the base volume and the lifted skips, coarsest first, of a (N, 1, S, S) image."""
+        """Return the base volume and the lifted skips, coarsest first, of a (N, 1, S, S) image.
+
+        All that is 2-D runs in float32 whatever the autocast: rounding adds up
+        over its many normalised layers, and it takes few of the operations.
+        """
+        with full_precision(image.device):
+            pooled, maps = self._encode(image.float(), refinement)
+        base: Tensor = self.bottom(pooled)
+        volumes = [skip(each) for skip, each in zip(self.skips, maps, strict=True)]
+        return base, refinement.lifted(volumes)[::-1]
+
+    def _encode(self, image: Tensor, refinement: Refinement) -> tuple[Tensor, list[Tensor]]:
+        """Return the pooled vector and the refined maps that are lifted, finest first."""
         feature = refinement.encoded(0, self.encoder.stem(image))
         features = [feature]
         for level, stage in enumerate(self.encoder.stages, start=1):
             feature = refinement.encoded(level, stage(feature))
             features.append(feature)
-        base: Tensor = self.bottom(self.encoder.pool(feature))
-        skipped = refinement.skipped(features, features)
-        volumes = [skip(each) for skip, each in zip(self.skips, skipped, strict=True)]
-        return base, refinement.lifted(volumes)[::-1]
+        return self.encoder.pool(feature), refinement.skipped(features, features)
 
 
 class X2ctSingleView(Body):

@@ -91,11 +91,10 @@ def test_the_batch_does_not_mix(net, views, volume):
 
 
 def test_half_precision_gives_float32_and_stays_near(net, views):
-    """Quantisation (SRTE) and attention (SRCT) pass on rounding most: up to 0.35 untrained."""
     net.eval()
     with torch.no_grad():
         exact = net(views)
         with torch.autocast("cpu", torch.bfloat16):
             rough = net(views)
     assert rough.dtype == torch.float32
-    assert (rough - exact).norm() < 0.5 * exact.norm()
+    assert (rough - exact).norm() < 0.1 * exact.norm()

@@ -116,9 +116,12 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--train", type=Path)
+    parser.add_argument("--scans", type=int, help="only the first scans of the test set")
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     samples = load_samples(arguments.test, gamma=False)
-    batches = list(samples.batches(torch.arange(len(samples)), size=1))
+    batches = list(samples.batches(torch.arange(len(samples))[: arguments.scans], size=1))
     methods: dict[str, Method] = {
         path.parent.name: load_model(path).net for path in arguments.models
     }

@@ -1,15 +1,15 @@
-"""NIfTI-1 files with axes that run right, anterior, superior: header and voxels.
+"""NIfTI-1 files: those of this package, and the plain ones among all others.
 
 Every job of a cohort reads and writes these files. A general library takes
-longer to import than a job takes to read its volume; the one layout that this
-package writes needs a table of the header's fields and little else. Files of
-others come in through `srnet.volume.import_image`, by a general library.
+longer to import than a job takes to read its volume, and a layout without
+scaling needs a table of the header's fields and little else. What is not plain
+is left to a general library, in `srnet.volume.import_image`.
 """
 
 import gzip
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from srnet.atomic import atomic_path
 from srnet.errors import SrnetError
 
-__all__ = ["read_nifti", "write_nifti"]
+__all__ = ["PlainNifti", "read_nifti", "read_plain", "write_nifti"]
 
 FIELDS: dict[str, tuple[int, str]] = {
     "header_bytes": (0, "<i4"),
@@ -27,6 +27,7 @@ FIELDS: dict[str, tuple[int, str]] = {
     "pixdim": (76, "<8f4"),
     "voxel_offset": (108, "<f4"),
     "slope": (112, "<f4"),
+    "intercept": (116, "<f4"),
     "units": (123, "u1"),
     "description": (148, "S80"),
     "qform_code": (252, "<i2"),
@@ -47,6 +48,9 @@ HEADER = np.dtype(
     }
 )
 TYPES = {"u1": 2, "<i2": 4, "<i4": 8, "<f4": 16, "<f8": 64, "<u2": 512}
+KINDS = {code: kind for kind, code in TYPES.items()}
+HEADER_BYTES = 348
+GZIP = b"\x1f\x8b"
 MILLIMETRES = 2
 SCANNER = 1
 
@@ -71,7 +75,8 @@ def write_nifti(
     """
     kind = array.dtype.newbyteorder("<")
     header = np.zeros((), HEADER)
-    header["header_bytes"], header["magic"], header["voxel_offset"] = 348, b"n+1", 352
+    header["header_bytes"], header["magic"] = HEADER_BYTES, b"n+1"
+    header["voxel_offset"] = HEADER.itemsize
     header["dim"] = 3, *array.shape[::-1], 1, 1, 1, 1
     header["datatype"], header["bits"] = TYPES[kind.str.removeprefix("|")], 8 * kind.itemsize
     header["pixdim"] = 1, *spacing_mm, 1, 1, 1, 1
@@ -111,13 +116,78 @@ def read_nifti(path: str | Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     header = np.frombuffer(content, HEADER, 1)[0] if len(content) > HEADER.itemsize else None
     if header is None or header["magic"] != b"n+1" or header["sform_code"] != SCANNER:
         raise _foreign(path)
-    kinds = {code: kind for kind, code in TYPES.items()}
     shape = header["dim"][3:0:-1].tolist()
     steps = header["s_rows"][:, :3]
-    if header["datatype"] not in kinds or np.any(steps != np.diag(np.diag(steps))):
+    if header["datatype"] not in KINDS or np.any(steps != np.diag(np.diag(steps))):
         raise _foreign(path)
-    array = np.frombuffer(content, kinds[int(header["datatype"])], offset=HEADER.itemsize)
+    array = np.frombuffer(content, KINDS[int(header["datatype"])], offset=HEADER.itemsize)
     return array.reshape(shape), np.diag(steps), header["s_rows"][:, 3]
+
+
+class PlainNifti(NamedTuple):
+    """A NIfTI file as it is written.
+
+    Attributes
+    ----------
+    array
+        Values in file order, (x, y, z) or with more axes; cannot be written to.
+    affine
+        4x4 matrix from array indices to RAS world mm.
+    pixdim_mm
+        Voxel size as the header states it, true or not.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+    pixdim_mm: tuple[float, float, float]
+
+
+def read_plain(path: str | Path) -> PlainNifti | None:
+    """Read a `.nii` or `.nii.gz` file of anyone's making if it is plain.
+
+    Plain is a single little-endian file with an sform, without scaling, of a
+    type that this package writes too.
+
+    Returns
+    -------
+    The file, or None if it is of another kind.
+
+    Raises
+    ------
+    EOFError
+        If the compressed file is cut short.
+    OSError, ValueError, zlib.error
+        If it is damaged.
+    """
+    content = Path(path).read_bytes()
+    if content.startswith(GZIP):
+        content = gzip.decompress(content)
+    if len(content) < HEADER.itemsize:
+        return None
+    header = np.frombuffer(content, HEADER, 1)[0]
+    if not _is_plain(header):
+        return None
+    shape = header["dim"][1 : header["dim"][0] + 1].tolist()
+    kind, start = KINDS[int(header["datatype"])], int(header["voxel_offset"])
+    array = np.frombuffer(content, kind, int(np.prod(shape)), start).reshape(shape, order="F")
+    affine = np.vstack([header["s_rows"], [0, 0, 0, 1]]).astype(float)
+    x, y, z = (float(step) for step in header["pixdim"][1:4])
+    return PlainNifti(array, affine, (x, y, z))
+
+
+def _is_plain(header: Any) -> bool:
+    # A slope of 0 means none, by the standard; some write NaN.
+    unscaled = header["slope"] == 0 or np.isnan(header["slope"])
+    scaled_by_one = header["slope"] == 1 and header["intercept"] == 0
+    return bool(
+        header["header_bytes"] == HEADER_BYTES
+        and header["magic"] == b"n+1"
+        and header["sform_code"] > 0
+        and 1 <= header["dim"][0] <= 7
+        and np.all(header["dim"][1 : header["dim"][0] + 1] > 0)
+        and header["datatype"] in KINDS
+        and (unscaled or scaled_by_one)
+    )
 
 
 def _foreign(path: str | Path) -> SrnetError:

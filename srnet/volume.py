@@ -14,6 +14,7 @@ Everything else converts here, on reading and on writing.
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.errors import ScanRejected
-from srnet.nifti import read_nifti, write_nifti
+from srnet.nifti import read_nifti, read_plain, write_nifti
 from srnet.rejection import raise_if_buried
 from srnet.stamp import record_id
 
@@ -34,6 +35,7 @@ __all__ = [
     "canonical",
     "import_image",
     "read_volume",
+    "turn",
     "write_volume",
 ]
 
@@ -206,6 +208,9 @@ def import_image(path: str | Path) -> Image:
 
 
 def _read_nifti(path: Path) -> Image:
+    plain = read_plain(path)
+    if plain is not None:
+        return Image(*plain)
     import nibabel
     from nibabel.openers import ImageOpener
 
@@ -242,13 +247,8 @@ def canonical(image: Image) -> Volume:
     resampled linearly onto the axis-aligned grid that encloses it, with air
     around.
     """
-    from nibabel import orientations
-
-    turn = orientations.ornt_transform(
-        orientations.io_orientation(image.affine), orientations.axcodes2ornt(("I", "P", "L"))
-    )
-    array = np.ascontiguousarray(orientations.apply_orientation(image.array, turn))
-    affine = image.affine @ orientations.inv_ornt_aff(turn, image.array.shape)
+    turned = turn(image, "IPL")
+    array, affine = np.ascontiguousarray(turned.array), turned.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     shape = (array.shape[0], array.shape[1], array.shape[2])
     down, back, left = (float(step) for step in spacing)
@@ -258,6 +258,29 @@ def canonical(image: Image) -> Volume:
     if np.abs(cosines).max() > _OBLIQUE:
         return _straighten(array, affine, grid)
     return Volume(array, grid)
+
+
+def turn(image: Image, axes: str) -> Image:
+    """Permute and flip the axes of a 3-D image so that they run as near `axes` as they can.
+
+    Parameters
+    ----------
+    image
+        In any orientation.
+    axes
+        Where each axis is to run: R or L, A or P, S or I, such as "LPS".
+    """
+    cosines = image.affine[:3, :3] / np.linalg.norm(image.affine[:3, :3], axis=0)
+    world = ["RLAPSI".index(letter) // 2 for letter in axes]
+    order = max(permutations(range(3)), key=lambda p: np.abs(cosines[world, p]).sum())
+    wanted = [1 if letter in "RAS" else -1 for letter in axes]
+    back = [wanted[i] * cosines[world[i], order[i]] < 0 for i in range(3)]
+    array = np.flip(image.array.transpose(order), tuple(np.flatnonzero(back).tolist()))
+    affine = image.affine.copy()
+    affine[:3, :3] = np.where(back, -1, 1) * image.affine[:3, order]
+    last = np.where(back, np.array(array.shape) - 1, 0)
+    affine[:3, 3] -= affine[:3, :3] @ last
+    return Image(array, affine, tuple(image.spacing_mm[axis] for axis in order))
 
 
 def _straighten(array: NDArray[Any], affine: NDArray[np.float64], near: Grid) -> Volume:

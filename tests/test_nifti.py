@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from srnet.errors import SrnetError
-from srnet.nifti import read_nifti, write_nifti
+from srnet.nifti import read_nifti, read_plain, write_nifti
 
 SPACING, ORIGIN = (0.7, 1.5, 2.5), (-90.25, 12.0, 700.5)
 
@@ -53,3 +53,49 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
     nibabel.save(turned, path)
     with pytest.raises(SrnetError, match="not written by this package"):
         read_nifti(path)
+
+
+TURNED = np.array([[0, -0.7, 0, 12], [0.1, 0, 2.5, -3], [-0.7, 0, 0.2, 40], [0, 0, 0, 1.0]])
+
+
+def save(path, kind="<i2", **fields):
+    """Write a file by the general library, and then what it would not write."""
+    array = np.random.default_rng(0).integers(0, 200, (4, 5, 6)).astype(kind)
+    header = nibabel.Nifti1Header(endianness=kind[0] if kind[0] in "<>" else "<")
+    header.set_data_dtype(kind)
+    image = nibabel.Nifti1Image(array, TURNED, header)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"a longer header"))
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    written = np.frombuffer(content, nibabel.nifti1.header_dtype.newbyteorder("<"), 1)
+    for name, value in fields.items():
+        written[name] = value
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["u1", "<i2", "<u2", "<i4", "<f4", "<f8"])
+@pytest.mark.parametrize("slope", [0, 1, np.nan])
+def test_a_plain_file_reads_as_by_the_general_library(tmp_path, kind, slope):
+    path = save(tmp_path / "a.nii", kind, scl_slope=slope)
+    image, plain = nibabel.Nifti1Image.from_filename(path), read_plain(path)
+    np.testing.assert_array_equal(plain.array, np.asarray(image.dataobj))
+    assert plain.array.dtype == kind
+    np.testing.assert_array_equal(plain.affine, image.affine)
+    assert plain.pixdim_mm == image.header.get_zooms()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": ">i2"},
+        {"kind": "<i8"},
+        {"scl_slope": 2},
+        {"scl_slope": 1, "scl_inter": -1024},
+        {"sform_code": 0},
+        {"magic": b"ni1"},
+        {"dim": [3, 4, -5, 6, 1, 1, 1, 1]},
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_general_library(tmp_path, fields):
+    assert read_plain(save(tmp_path / "a.nii", **fields)) is None

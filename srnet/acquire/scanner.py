@@ -10,7 +10,7 @@ from srnet.acquire.body.person import Person
 from srnet.acquire.body.posture import Column
 from srnet.acquire.body.shapes import Field, Lattice
 from srnet.config.cohort import Region
-from srnet.volume import Image
+from srnet.volume import Image, turn
 
 __all__ = ["Scanner", "draw_scanner", "expose", "lattice_for", "to_file"]
 
@@ -126,17 +126,10 @@ def average(array: Field, axis: int, count: int) -> Field:
 
 def to_file(array: NDArray[np.generic], lattice: Lattice, scanner: Scanner) -> Image:
     """Return an array indexed [right, anterior, superior] as a file of this scanner holds it."""
-    from nibabel import orientations
-
     spacing = np.full(3, lattice.step_mm)
     spacing[scanner.thick_axis] *= scanner.thickness
     corner = np.array(lattice.origin_mm) + (spacing - lattice.step_mm) / 2
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = corner + np.array(scanner.table_origin_mm)
-    turn = orientations.ornt_transform(
-        orientations.axcodes2ornt("RAS"), orientations.axcodes2ornt(scanner.axes)
-    )
-    turned = orientations.apply_orientation(array, turn)
-    placed = affine @ orientations.inv_ornt_aff(turn, array.shape)
-    sizes = np.linalg.norm(placed[:3, :3], axis=0)
-    return Image(turned, placed, tuple(float(size) for size in sizes))
+    right, front, up = (float(size) for size in spacing)
+    return turn(Image(array, affine, (right, front, up)), scanner.axes)

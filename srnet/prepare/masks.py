@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from srnet.prepare.box import Mask, bounding_box
 from srnet.volume import Axis
@@ -23,10 +22,10 @@ Spacing = tuple[float, float, float]
 
 def largest_piece(mask: Mask) -> Mask:
     """Return the largest 6-connected piece; of equal ones, the first."""
-    labels, count = ndimage.label(mask)
-    if count <= 1:
-        return mask
+    labels = _label(mask)
     sizes = np.bincount(labels.reshape(-1))
+    if len(sizes) <= 2:
+        return mask
     sizes[0] = 0
     return np.asarray(labels == np.argmax(sizes))
 
@@ -45,9 +44,9 @@ def keep_cortical_pieces(mask: Mask, cortex: Mask, smallest: float, fraction: fl
     fraction
         Least share of cortical voxels of a piece.
     """
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    sizes = np.bincount(labels[mask], minlength=count + 1)
-    dense = np.bincount(labels[mask & cortex], minlength=count + 1)
+    labels = _label(mask, corners=True)
+    sizes = np.bincount(labels[mask], minlength=1)
+    dense = np.bincount(labels[mask & cortex], minlength=len(sizes))
     keep = (sizes >= smallest) & (dense >= fraction * sizes)
     keep[0] = False
     return np.asarray(keep[labels])
@@ -106,25 +105,34 @@ def fill_holes(
     """
     box = bounding_box(mask, margin=1)
     outside, values = ~mask[box], hu[box]
-    labels, count = ndimage.label(outside, structure=_in_plane(normal))
-    hole = np.bincount(labels.reshape(-1), minlength=count + 1) <= largest
+    labels = _label_slices(outside, normal)
+    hole = np.bincount(labels.reshape(-1), minlength=1) <= largest
     hole[0] = False
     for axis in Axis:
         if axis != normal:
             hole[np.unique(labels.take([0, -1], axis=axis))] = False
     candidate = hole[labels]
     enclosed, dense = labels[candidate], values[candidate] - lowest_mean_hu
-    hole &= np.bincount(enclosed, weights=dense, minlength=count + 1) >= 0
+    hole &= np.bincount(enclosed, weights=dense, minlength=len(hole)) >= 0
     filled = mask.copy()
     filled[box] |= hole[labels]
     return filled
 
 
-def _in_plane(normal: Axis) -> Mask:
-    """Return the structure that joins a voxel to its four neighbours in its slice."""
-    cross = np.asarray(ndimage.generate_binary_structure(3, 1))
-    neighbours = [1, 1, 1]
-    for side in (0, 2):
-        neighbours[normal] = side
-        cross[tuple(neighbours)] = False
-    return cross
+def _label(mask: Mask, corners: bool = False) -> NDArray[np.uint32]:
+    """Return the number, from 1, of the piece that each voxel of a mask is part of, or 0.
+
+    SciPy's labelling takes longer to import than most scans to be labelled.
+    """
+    import SimpleITK as sitk  # noqa: N813 - the name that its users know
+
+    image = sitk.GetImageFromArray(mask.view(np.uint8))
+    return np.asarray(sitk.GetArrayFromImage(sitk.ConnectedComponent(image, corners)))
+
+
+def _label_slices(mask: Mask, normal: Axis) -> NDArray[np.uint32]:
+    """Return the numbers of the 4-connected pieces within each slice perpendicular to `normal`."""
+    # One picture, in which an empty row parts each slice from the next.
+    stack = np.pad(np.moveaxis(mask, normal, 0), ((0, 0), (0, 1), (0, 0)))
+    labels = _label(stack.reshape(-1, stack.shape[2])).reshape(stack.shape)
+    return np.moveaxis(labels[:, :-1], 0, normal)

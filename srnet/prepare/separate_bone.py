@@ -156,6 +156,12 @@ def _bone_of_blocks(
         smallest=settings.smallest_piece_mm3 / blocks.voxel_mm3,
         fraction=settings.cortex_fraction,
     )
+    if not mask.any():
+        raise ScanRejected(
+            f"no bone: of what is denser than {threshold:.0f} HU, no piece of "
+            f"{settings.smallest_piece_mm3:.0f} mm3 or more has a cortex; "
+            "take a CT that shows the spine"
+        )
     filled = _solid(mask, hu, blocks, settings)
     growth = np.count_nonzero(filled & ~mask) / max(1, int(np.count_nonzero(mask)))
     if growth <= settings.largest_growth:

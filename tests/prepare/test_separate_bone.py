@@ -99,7 +99,17 @@ def lump(torso):
     return array
 
 
-@pytest.mark.parametrize(("make", "reason"), [(water, "no bone"), (lump, "would be bone")])
+def bowel(torso):
+    """Return soft tissue that holds contrast agent, and nothing with a cortex."""
+    array = np.where(torso.array > -500, 45, -1000)
+    array[20:40, 40:55, 45:60] = 300
+    return array
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(water, "no bone"), (bowel, "no bone: .* has a cortex"), (lump, "would be bone")],
+)
 def test_scans_without_plausible_bone_are_rejected(torso, make, reason):
     with pytest.raises(ScanRejected, match=reason):
         separate_bone(Volume(make(torso).astype(np.int16), torso.grid), WINDOW)

@@ -16,6 +16,8 @@ from srnet.provenance.digest import code_digest, code_listing
 from srnet.provenance.run import Run, start_run
 
 CONFIG = Config.parse(config)
+# Jobs need to know the folder; its default is not theirs to look up.
+config["results"] = CONFIG.results
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))

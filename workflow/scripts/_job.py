@@ -1,29 +1,20 @@
 """What every script shares: log, provenance record, and the fate of a rejected scan."""
 
-import errno
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from snakemake.iocontainers import Namedlist, Snakemake
 
-from srnet.config.run import Config
-from srnet.errors import SrnetError
+from srnet.provenance.log import logged
 from srnet.provenance.record import Job, recorded
 from srnet.rejection import bury
-
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @contextmanager
 def job(snakemake: Snakemake) -> Iterator[None]:
     """Log to the rule's file, record every output, bury a rejected scan."""
-    logging.basicConfig(
-        filename=snakemake.log[0], level=logging.INFO, format="%(asctime)s %(message)s"
-    )
-    logging.captureWarnings(capture=True)
     described = Job(
-        results=Config.parse(snakemake.config).results,
+        results=snakemake.config["results"],
         rule=snakemake.rule,
         wildcards=dict(snakemake.wildcards.items()),
         params=dict(snakemake.params.items()),
@@ -32,21 +23,12 @@ def job(snakemake: Snakemake) -> Iterator[None]:
         threads=snakemake.threads,
         resources=dict(snakemake.resources.items()),
     )
-    try:
-        with recorded(described), bury(snakemake.output, stage=snakemake.rule):
-            yield
-    except OSError as failure:
-        logging.exception("%s failed", snakemake.rule)
-        if failure.errno in DISK:
-            raise SrnetError(
-                f"{snakemake.rule}: {', '.join(snakemake.output)} cannot be written: "
-                f"{failure.strerror}; nothing half-written is left: mend the disk, "
-                "then give the same command again"
-            ) from None
-        raise
-    except Exception:
-        logging.exception("%s failed", snakemake.rule)
-        raise
+    with (
+        logged(snakemake.log[0], described),
+        recorded(described),
+        bury(snakemake.output, stage=snakemake.rule),
+    ):
+        yield
 
 
 def _by_name(files: Namedlist) -> dict[str, list[str]]:

@@ -1,0 +1,66 @@
+"""What the log of a job keeps, and what the person at the keyboard is told."""
+
+import errno
+import logging
+import warnings
+
+import pytest
+
+from srnet.errors import SrnetError
+from srnet.provenance.log import logged
+from srnet.provenance.record import Job
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(
+        results=str(tmp_path),
+        rule="project_drr",
+        wildcards={},
+        params={},
+        inputs={},
+        outputs={"ap": [str(tmp_path / "drr/ap.png")]},
+    )
+
+
+def fail(job, path, failure):
+    with logged(path, job):
+        logging.info("at work")
+        warnings.warn("thin slices", stacklevel=1)
+        raise failure
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Return a function that sets logging back to what it is in a new process."""
+
+    def reset():
+        monkeypatch.setattr(logging.root, "handlers", [])
+        monkeypatch.setattr(logging.root, "level", logging.WARNING)
+
+    yield reset
+    logging.captureWarnings(capture=False)
+
+
+def test_the_log_keeps_messages_warnings_and_the_failure(job, tmp_path, fresh):
+    fresh()
+    with pytest.raises(KeyError):
+        fail(job, tmp_path / "job.log", KeyError("spine"))
+    text = (tmp_path / "job.log").read_text()
+    for line in ("at work", "thin slices", "project_drr failed", "KeyError: 'spine'"):
+        assert line in text
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_what_keeps_an_output_from_being_written_is_said_with_a_cure(job, tmp_path, fresh, code):
+    fresh()
+    failure = OSError(code, "for some reason", str(tmp_path / "drr/.1.partial.ap.png"))
+    with pytest.raises(SrnetError, match=r"drr/ap\.png cannot be written: for some.*mend the"):
+        fail(job, tmp_path / "job.log", failure)
+
+
+def test_a_forbidden_input_is_no_matter_of_writing(job, tmp_path, fresh):
+    fresh()
+    failure = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "ct/scan.nii.gz"))
+    with pytest.raises(PermissionError):
+        fail(job, tmp_path / "job.log", failure)

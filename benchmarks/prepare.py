@@ -7,11 +7,11 @@
 
 `kmeans` clusters 512x512x300 voxels, as scikit-learn does on all of them in
 float64 (6.6 GB). `scan` takes one scan from its file to the bone volume, the
-128 cube and both x-rays, beside merely reading the file. `startup` runs each
-stage of one scan as a job of its own and tells what share of the processor
-time goes into starting Python and importing. Without a file, `scan` and
-`startup` take a generated patient with voxels of 0.7 mm. Times are the best
-of three, taken in turn, in seconds of the clock; `scan` and
+128 cube and both x-rays, beside merely reading the file. `startup` tells what
+share of the processor time of the four jobs of a scan goes into starting Python
+and importing what their scripts do. Without a file, `scan` takes a generated
+patient with voxels of 0.7 mm, and `startup` the first scans of the generated
+cohort. Times are the best of three, taken in turn, in seconds of the clock; `scan` and
 `startup` in processor time, which other work on the machine disturbs less.
 `cohort` takes all scans of a folder, whose names may have to match a pattern,
 from their files to the files of volume and x-rays, in as many processes as there
@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.acquire.acquire import acquire
+from srnet.acquire.duplicates import voxel_hash
 from srnet.acquire.scans import Scan, list_scans
 from srnet.config.cohort import CohortSettings, FolderSource, PhantomSource
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
@@ -99,9 +100,15 @@ def fine_patient(folder: Path) -> Path:
     return path
 
 
+def file_scan(path: Path) -> Scan:
+    """Return a file as a row of the scan table."""
+    name = path.name.removesuffix(".nii.gz")
+    return Scan(scan_id=name, patient_id=name, source="folder", files=(str(path),))
+
+
 def prepare(path: Path) -> dict[str, float]:
     """Take one scan through all stages, and return the time of each."""
-    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(path),))
+    row = file_scan(path)
     times = {}
     value: Volume | None = None
     steps: dict[str, Callable[[], Volume | None]] = {
@@ -151,37 +158,60 @@ def _peak_gib(path: Path) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
+PREAMBLE = """
+from snakemake.iocontainers import Snakemake
+from snakemake.logging import logger
+import srnet.provenance.log, srnet.provenance.record, srnet.rejection, srnet.volume
+"""
 STAGES = {
-    "acquire": "srnet.acquire.acquire, srnet.acquire.local, srnet.volume",
-    "separate_bone": "srnet.prepare.separate_bone, srnet.volume",
-    "resample_volume": "srnet.prepare.resample_volume, srnet.volume, SimpleITK",
-    "project_drr": "srnet.prepare.project_drr, srnet.volume, srnet.xray",
+    "acquire": "import srnet.acquire.acquire, srnet.acquire.duplicates, {reader}",
+    "separate_bone": "import srnet.prepare.separate_bone, SimpleITK",
+    "resample_volume": "import srnet.prepare.resample_volume, SimpleITK",
+    "project_drr": """
+import srnet.prepare.project_drr, srnet.xray
+from itk import itkIdentityTransformPython, itkPyBufferPython
+from itk import itkRayCastInterpolateImageFunctionPython
+""",
 }
-"""What the script of each stage imports, libraries that it loads late included."""
+"""What the engine and the script of each stage import, libraries loaded late included."""
+READERS = {"folder": "srnet.acquire.local", "phantom": "srnet.acquire.phantom, scipy.ndimage"}
+GENERATED = 8
 
-RAY_CASTING = "from itk import itkIdentityTransformPython, itkPyBufferPython\n"
-RAY_CASTING += "from itk import itkRayCastInterpolateImageFunctionPython"
 
-
-def startup(path: Path) -> None:
-    """Tell the share of processor time that the jobs of one scan spend on starting."""
+def startup(rows: list[Scan]) -> None:
+    """Tell the share of processor time that the jobs of these scans spend on starting."""
+    reader = READERS[rows[0].source]
     starting = {
-        stage: _processor_seconds(f"import snakemake.script, {modules}")
+        stage: _processor_seconds(PREAMBLE + modules.format(reader=reader))
         for stage, modules in STAGES.items()
     }
-    starting["project_drr"] = _processor_seconds(
-        f"import snakemake.script, {STAGES['project_drr']}\n{RAY_CASTING}"
+    each = [_working(row) for row in rows]
+    working = {stage: float(np.mean([times[stage] for times in each])) for stage in STAGES}
+    print(
+        f"{rows[0].scan_id} to {rows[-1].scan_id}: processor seconds a job, starting and working"
     )
-    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(path),))
+    for stage in STAGES:
+        print(f"  {stage:18s}{starting[stage]:8.2f}{working[stage]:8.2f}")
+    start, work = sum(starting.values()), sum(working.values())
+    print(f"  {'all':18s}{start:8.2f}{work:8.2f}   share of starting {start / (start + work):.0%}")
+
+
+def _working(row: Scan) -> dict[str, float]:
+    """Return the processor time of each stage of one scan, files read and written."""
     with TemporaryDirectory() as name:
         ct, bone, volume = (Path(name) / f"{kind}.nii.gz" for kind in ("ct", "bone", "volume"))
+
+        def take() -> None:
+            canonical_ct = acquire(row, seed=1)
+            write_volume(ct, canonical_ct)
+            voxel_hash(canonical_ct)
 
         def cast() -> None:
             for xray in project_drr(read_volume(volume), DrrSettings()):
                 write_xray(Path(name) / "xray.png", xray)
 
         tasks: dict[str, Callable[[], None]] = {
-            "acquire": lambda: write_volume(ct, acquire(row, seed=0)),
+            "acquire": take,
             "separate_bone": lambda: write_volume(
                 bone, separate_bone(read_volume(ct), BoneSettings()).volume
             ),
@@ -190,12 +220,12 @@ def startup(path: Path) -> None:
             ),
             "project_drr": cast,
         }
-        working = {stage: _least_processor_time(task) for stage, task in tasks.items()}
-    print(f"{path.name}: processor seconds of each job, starting and working")
-    for stage in STAGES:
-        print(f"  {stage:18s}{starting[stage]:8.2f}{working[stage]:8.2f}")
-    start, work = sum(starting.values()), sum(working.values())
-    print(f"  {'all':18s}{start:8.2f}{work:8.2f}   share of starting {start / (start + work):.0%}")
+        return {stage: _least_processor_time(task) for stage, task in tasks.items()}
+
+
+def generated() -> list[Scan]:
+    """Return the first scans of the default cohort."""
+    return list_scans(CohortSettings(sources=(PhantomSource(count=GENERATED),)))
 
 
 def cohort(folder: Path, pattern: str = "*") -> None:
@@ -260,9 +290,12 @@ def main(what: str, *files: str) -> None:
     if what == "cohort":
         cohort(Path(files[0]), *files[1:])
         return
+    if what == "startup":
+        startup([file_scan(Path(file)) for file in files] or generated())
+        return
     with TemporaryDirectory() as folder:
         path = Path(files[0]) if files else fine_patient(Path(folder))
-        {"scan": scan, "startup": startup, "once": prepare}[what](path)
+        {"scan": scan, "once": prepare}[what](path)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class RejectedScan:
 
 
 Group = tuple[Scan, ...]
+Stratum = tuple[str, str]
 
 
 def split_cohort(
@@ -92,8 +93,8 @@ def split_cohort(
     Returns
     -------
     Usable scans with their part, and rejected ones, both in cohort order. The
-    sources are represented in each part in proportion to their scans, as far
-    as whole patients allow.
+    sources, and the regions of generated scans, are represented in each part
+    in proportion to their scans, as far as whole patients allow.
 
     Raises
     ------
@@ -207,27 +208,32 @@ def _lot(group: Group, seed: int) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
+def _stratum(group: Group) -> Stratum:
+    """Return source and region, which every part holds in proportion."""
+    return group[0].source, group[0].region
+
+
 def _draw(waiting: list[Group], count: int) -> list[Group]:
-    """Take groups with `count` scans together, sources in proportion, in the given order."""
+    """Take groups with `count` scans together, strata in proportion, in the given order."""
     chosen: list[Group] = []
-    for source, quota in _quotas(waiting, count).items():
-        chosen += _fill([group for group in waiting if group[0].source == source], quota)
+    for stratum, quota in _quotas(waiting, count).items():
+        chosen += _fill([group for group in waiting if _stratum(group) == stratum], quota)
     missing = count - sum(map(len, chosen))
     chosen += _fill([group for group in waiting if group not in chosen], missing)
     # Where every patient left has more scans than are missing, one part is larger.
     return chosen or [min(waiting, key=len)]
 
 
-def _quotas(waiting: list[Group], count: int) -> dict[str, int]:
-    """Share `count` scans among the sources, the largest remainders rounded up."""
-    sizes: dict[str, int] = defaultdict(int)
+def _quotas(waiting: list[Group], count: int) -> dict[Stratum, int]:
+    """Share `count` scans among the strata, the largest remainders rounded up."""
+    sizes: dict[Stratum, int] = defaultdict(int)
     for group in waiting:
-        sizes[group[0].source] += len(group)
+        sizes[_stratum(group)] += len(group)
     total = sum(sizes.values())
-    quotas = {source: count * size // total for source, size in sizes.items()}
-    by_remainder = sorted(sizes, key=lambda source: (-(count * sizes[source] % total), source))
-    for source in by_remainder[: count - sum(quotas.values())]:
-        quotas[source] += 1
+    quotas = {stratum: count * size // total for stratum, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda stratum: (-(count * sizes[stratum] % total), stratum))
+    for stratum in by_remainder[: count - sum(quotas.values())]:
+        quotas[stratum] += 1
     return quotas
 
 

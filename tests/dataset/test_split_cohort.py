@@ -1,11 +1,14 @@
 import json
 from collections import Counter, defaultdict
+from itertools import product
+from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from srnet.acquire.scans import Scan
+from srnet.acquire.scans import Scan, list_scans
+from srnet.config.cohort import CohortSettings, PhantomSource, Region
 from srnet.config.dataset import SplitSettings
 from srnet.dataset.split_cohort import (
     leaking_patients,
@@ -19,6 +22,7 @@ from srnet.dataset.split_cohort import (
 from srnet.errors import SrnetError
 
 EIGHT_ONE_ONE = SplitSettings()
+REGIONS = get_args(Region)
 
 
 @pytest.fixture(scope="session")
@@ -38,8 +42,8 @@ def scans_of(patients, source="folder"):
     ]
 
 
-def split(scans, product, counting="distinct", seed=1, fractions=EIGHT_ONE_ONE):
-    return split_cohort(scans, [(product, product)] * len(scans), fractions, counting, seed)[0]
+def split(scans, file, counting="distinct", seed=1, fractions=EIGHT_ONE_ONE):
+    return split_cohort(scans, [(file, file)] * len(scans), fractions, counting, seed)[0]
 
 
 def sizes(rows):
@@ -89,6 +93,44 @@ def test_sources_are_in_every_part_in_proportion(whole):
     counts = Counter((row.source, row.part) for row in rows)
     assert counts["verse19", "test"] == counts["verse19", "validation"] == 16
     assert counts["folder", "test"] == counts["folder", "validation"] == 4
+
+
+def scans_of_strata(counts):
+    """Return single scans of as many patients in each source and region as its number says."""
+    strata = product(("phantom", "folder"), REGIONS)
+    return [
+        Scan(
+            scan_id=f"{source}-{region}-{i}",
+            patient_id=f"{source}-{region}-{i}",
+            source=source,
+            region=region,
+        )
+        for (source, region), count in zip(strata, counts, strict=True)
+        for i in range(count)
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=8, max_size=8), st.integers(0, 5))
+def test_each_source_and_region_is_within_a_patient_of_its_share(whole, counts, seed):
+    scans = scans_of_strata(counts)
+    assume(len(scans) >= 20)
+    parts = {row.scan: row.part for row in split(scans, whole, seed=seed)}
+    drawn = Counter((s.source, s.region, parts[s.scan_id]) for s in scans)
+    of_all = Counter((s.source, s.region) for s in scans)
+    for part, number in Counter(parts.values()).items():
+        # Rounded among all for the test set, and once more among the rest: 1 in all, and a ninth.
+        slack = 1.12 if part == "validation" else 1 if part == "test" else 2.12
+        for stratum, count in of_all.items():
+            share = count * number / len(scans)
+            assert abs(drawn[(*stratum, part)] - share) <= slack
+
+
+def test_generated_regions_are_in_every_part_though_patients_have_two(whole):
+    scans = list_scans(CohortSettings(sources=(PhantomSource(count=240),)))
+    parts = {row.scan: row.part for row in split(scans, whole)}
+    drawn = Counter((parts[scan.scan_id], scan.region) for scan in scans)
+    assert all(5 <= drawn[part, r] <= 7 for part in ("validation", "test") for r in REGIONS)
 
 
 def test_counting_as_the_paper_leaks_and_says_so(whole, caplog):

@@ -175,7 +175,7 @@ from itk import itkRayCastInterpolateImageFunctionPython
 }
 """What the engine and the script of each stage import, libraries loaded late included."""
 READERS = {"folder": "srnet.acquire.local", "phantom": "srnet.acquire.phantom, scipy.ndimage"}
-GENERATED = 8
+GENERATED = 4
 
 
 def startup(rows: list[Scan]) -> None:

@@ -280,7 +280,8 @@ def turn(image: Image, axes: str) -> Image:
     affine[:3, :3] = np.where(back, -1, 1) * image.affine[:3, order]
     last = np.where(back, np.array(array.shape) - 1, 0)
     affine[:3, 3] -= affine[:3, :3] @ last
-    return Image(array, affine, tuple(image.spacing_mm[axis] for axis in order))
+    # Without -0.0, equal places make equal bytes on file.
+    return Image(array, affine + 0.0, tuple(image.spacing_mm[axis] for axis in order))
 
 
 def _straighten(array: NDArray[Any], affine: NDArray[np.float64], near: Grid) -> Volume:

@@ -1,6 +1,7 @@
 """Foreign files: any orientation and format gives the same canonical volume."""
 
 import gzip
+from itertools import permutations, product
 
 import nibabel
 import numpy as np
@@ -9,7 +10,15 @@ import SimpleITK
 from nibabel import orientations
 
 from srnet.errors import ScanRejected
-from srnet.volume import AIR_HU, Image, canonical, import_image, read_volume, write_volume
+from srnet.volume import (
+    AIR_HU,
+    Image,
+    canonical,
+    import_image,
+    read_volume,
+    turn,
+    write_volume,
+)
 
 
 def turned(image, axes):
@@ -43,6 +52,16 @@ def test_every_orientation_gives_one_volume(tiny_ct, axes):
     reference, other = canonical(tiny_ct), canonical(turned(tiny_ct, axes))
     assert np.array_equal(reference.array, other.array)
     np.testing.assert_allclose(reference.grid.affine, other.grid.affine, atol=1e-9)
+
+
+def test_turning_agrees_with_a_general_library_for_all_48_orientations(tiny_ct):
+    pairs = ("RL", "AP", "SI")
+    for order in permutations(pairs):
+        for axes in map("".join, product(*order)):
+            ours, theirs = turn(turned(tiny_ct, "PSL"), axes), turned(tiny_ct, axes)
+            assert np.array_equal(ours.array, theirs.array), axes
+            np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-9)
+            assert ours.spacing_mm == pytest.approx(theirs.spacing_mm)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.mhd"])

@@ -127,9 +127,10 @@ def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
 
 
 def _slice_panel(axes: Axes, plane: Plane, result: Reconstruction, letter: str) -> None:
-    """Show the slice through the centre of the bone."""
+    """Show the slice that holds the most bone; the centre of all may lie beside the spine."""
     values = np.clip(result.volume.array, 0, 1)
-    picture = plane.slice(values, plane.through_bone(values))
+    others = tuple(axis for axis in Axis if axis != plane.across)
+    picture = plane.slice(values, int(values.sum(axis=others).argmax()))
     draw(axes, picture, plane.pixel_mm(result.volume.grid), (0.0, 0.9))
     letters(axes, plane)
     if result.scale.spacing_known:

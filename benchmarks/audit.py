@@ -1,16 +1,22 @@
-"""Cost of provenance: what recording adds to a job, and how fast `verify` reads.
+"""Cost of provenance: what recording adds to a run, and how fast `verify` reads.
 
     python benchmarks/audit.py [results folder of a finished run]
 
-Prints two tables: seconds to hash the same files with `sha256sum` and with
-`srnet audit verify`, and, for the folder given, the share of the run's job
-time that hashing and recording took, measured by recording each job again.
+Prints processor time, which other programs on the machine leave alone, and
+wall time beside it. First the hashing of the same files by `sha256sum` and by
+`srnet audit verify`; then, for the folder given, the share that records and
+hashing have in the processor time of its jobs: every job is recorded again,
+and the imports that this needs are added once a job.
 """
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from srnet.provenance.chain import Chain, read_chain
@@ -19,6 +25,25 @@ from srnet.provenance.store import Store
 from srnet.provenance.verify import verify
 
 FILES, MEGABYTES = 8, 128
+STARTS = 5
+"""Starts of Python over which the time of the imports is averaged."""
+
+
+class Spent:
+    """Seconds that a block took: of the processor, children included, and by the clock."""
+
+    processor = 0.0
+    wall = 0.0
+
+
+@contextmanager
+def spent(total: Spent | None = None) -> Iterator[Spent]:
+    """Measure the block, adding to `total` if there is one."""
+    total = total or Spent()
+    before, began = os.times(), time.perf_counter()
+    yield total
+    total.processor += sum(os.times()[:4]) - sum(before[:4])
+    total.wall += time.perf_counter() - began
 
 
 def measure_speed() -> None:
@@ -32,23 +57,22 @@ def measure_speed() -> None:
             job = Job(str(folder), "write", {}, {"code": ""}, {}, {"data": [str(path)]})
             with recorded(job):
                 pass
-        began = time.perf_counter()
-        subprocess.run(["sha256sum", *map(str, paths)], check=True, stdout=subprocess.DEVNULL)
-        ended = time.perf_counter()
-        verdict = verify(folder)
-        verified = time.perf_counter() - ended
-    size = verdict.bytes / 1e6
-    print(
-        f"{size:.0f} MB  sha256sum {size / (ended - began):.0f} MB/s  "
-        f"srnet audit verify {size / verified:.0f} MB/s"
-    )
+        with spent() as plain:
+            subprocess.run(["sha256sum", *map(str, paths)], check=True, stdout=subprocess.DEVNULL)
+        with spent() as ours:
+            size = verify(folder).bytes / 1e6
+    for name, took in (("sha256sum", plain), ("srnet audit verify", ours)):
+        print(
+            f"{name:18} {size:.0f} MB  {size / took.processor:.0f} MB a second of processor time  "
+            f"{size / took.wall:.0f} MB/s by the clock"
+        )
 
 
 def measure_share(results: Path) -> None:
     """Record every job of a finished run once more, into a scratch folder, and time it."""
     chain = read_chain(Store(results))
     jobs = {(r["rule"], str(r["wildcards"])): r for r in chain.records.values()}
-    total, cost = 0.0, 0.0
+    cost = Spent()
     with tempfile.TemporaryDirectory() as scratch:
         for record in jobs.values():
             job = Job(
@@ -59,15 +83,32 @@ def measure_share(results: Path) -> None:
                 inputs=files(chain, record["inputs"]),
                 outputs=files(chain, record["outputs"]),
             )
-            began = time.perf_counter()
-            with recorded(job):
+            with spent(cost), recorded(job):
                 pass
-            cost += time.perf_counter() - began
-            total += record["wall_s"]
+    recording, imports = cost.processor, len(jobs) * import_seconds()
+    total = sum(processor_seconds(path) for path in (results / "benchmarks").rglob("*.jsonl"))
     print(
-        f"{len(jobs)} jobs  {total:.1f} s  of which records and hashing {cost:.2f} s  "
-        f"= {100 * cost / total:.2f} %"
+        f"{len(jobs)} jobs, {total:.1f} s of processor time, of which records and hashing "
+        f"{recording:.2f} s and their imports {imports:.2f} s = "
+        f"{100 * (recording + imports) / total:.2f} %"
     )
+
+
+def import_seconds() -> float:
+    """Return the processor time that importing the recorder adds to a job that has NumPy."""
+    programs = ("import numpy", "import numpy, srnet.provenance.record")
+    bare, ours = Spent(), Spent()
+    for _ in range(STARTS):
+        for program, total in zip(programs, (bare, ours), strict=True):
+            with spent(total):
+                subprocess.run([sys.executable, "-c", program], check=True)
+    return max(0.0, ours.processor - bare.processor) / STARTS
+
+
+def processor_seconds(benchmark: Path) -> float:
+    """Return the processor time of a job, as the engine sampled it."""
+    seconds = json.loads(benchmark.read_text().splitlines()[-1])["cpu_time"]
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def files(chain: Chain, entries: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -29,6 +31,6 @@ def test_either_view_has_a_say(view):
 
 def test_channels_are_those_of_the_v_net_scheme():
     with torch.device("meta"):
-        body = build_body(EteSettings(width=1), SIZE)
+        body: Any = build_body(EteSettings(width=1), SIZE)
     assert [stage.layers[-1][0].out_channels for stage in body.down] == [16, 32, 64, 128, 256]
     assert [stage.layers[-1][0].out_channels for stage in body.up] == [128, 64, 32, 16]

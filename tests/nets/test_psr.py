@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -43,7 +45,8 @@ def test_a_bottleneck_without_light_still_learns(body):
 
 def test_a_smaller_size_loses_the_widest_level():
     with torch.device("meta"):
-        deep, shallow = (build_body(PsrSettings(width=1), size) for size in (128, 64))
-    widest = [max(parameter.shape[0] for parameter in net.parameters()) for net in (deep, shallow)]
+        nets: Any = [build_body(PsrSettings(width=1), size) for size in (128, 64)]
+    deep, shallow = nets
+    widest = [max(parameter.shape[0] for parameter in net.parameters()) for net in nets]
     assert widest == [4096, 2048]
     assert len(deep.encoder) == len(shallow.encoder) + 1

@@ -1,0 +1,60 @@
+"""Every network can learn two real scans by heart."""
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from srnet.acquire.acquire import acquire
+from srnet.acquire.scans import list_scans
+from srnet.config.cohort import CohortSettings
+from srnet.config.nets import Net
+from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.config.train import TrainSettings
+from srnet.dataset.pack_dataset import Sample, write_samples
+from srnet.dataset.split_cohort import SplitScan
+from srnet.prepare.project_drr import project_drr
+from srnet.prepare.resample_volume import resample_volume
+from srnet.prepare.separate_bone import separate_bone
+from srnet.train.data import load_samples
+from srnet.train.launch import build_fabric
+from srnet.train.trainer import Trainer
+
+SIZE = 64
+
+# Learning rate and number of steps.
+BUDGETS = {"sit": (1e-2, 200)}
+
+
+@pytest.fixture(scope="module")
+def scans(srnet_data, tmp_path_factory):
+    """Return two real patients, prepared like any other scan."""
+    folder = {"kind": "folder", "path": str(srnet_data / "ct"), "limit": 2}
+    listed = list_scans(CohortSettings.parse({"sources": [folder]}))
+    samples = []
+    for scan in listed:
+        bone = separate_bone(acquire(scan, seed=1), BoneSettings()).volume
+        volume = resample_volume(bone, SIZE, ResampleSettings())
+        samples.append(Sample(volume, *project_drr(volume, DrrSettings())))
+    rows = [SplitScan(scan.scan_id, scan.patient_id, scan.source, "train") for scan in listed]
+    path = tmp_path_factory.mktemp("overfit") / "train.h5"
+    write_samples(path, rows, samples, DrrSettings())
+    return load_samples(path, gamma=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUDGETS)
+def test_the_loss_falls_below_a_tenth_of_all_zero(name, scans):
+    learning_rate, steps = BUDGETS[name]
+    # An epoch of two scans is one step.
+    settings = TrainSettings.parse({"learning_rate": learning_rate, "epochs": steps})
+    net = TypeAdapter(Net).validate_python({"name": name, "width": 0.25})
+    torch.set_num_threads(1)
+    trainer = Trainer(net, settings, SIZE, 0, build_fabric(settings))
+    all_zero = float(scans.batch(torch.arange(2)).target.square().mean())
+    shares = []
+    for epoch in range(steps):
+        (means,) = trainer.epoch(epoch, scans)
+        shares.append(means["mse"] / all_zero)
+        if shares[-1] < 0.1:
+            return
+    pytest.fail(f"{name}: {shares[-1]:.3f} of the all-zero loss after {steps} steps")

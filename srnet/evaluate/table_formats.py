@@ -173,7 +173,9 @@ def _tex(text: str) -> str:
 def _html(table: Table) -> str:
     parts = []
     for block in blocks(table):
-        heads = "".join(f"<th>{html.escape(head)}</th>" for head in block.heads)
+        # The arrow stays on the line of the last word.
+        bound = ("\u00a0".join(head.rsplit(" ", 1)) for head in block.heads)
+        heads = "".join(f"<th>{html.escape(head)}</th>" for head in bound)
         parts.append(f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption>')
         parts += [f"<tr>{heads}</tr>", *map(_html_row, block.rows), "</table></div>"]
     notes = "\n".join(f"<li>{html.escape(note)}</li>" for note in table.notes)

@@ -61,8 +61,9 @@ def import_closure(script: Path, modules: tuple[str, ...] = ()) -> list[Path]:
     """Return `script` and all that it runs from this package, sorted.
 
     A registry is a dict at the top of a module whose values name modules of
-    this package. The modules in it are loaded by name, out of sight of an
-    import statement: all of them count, unless `modules` chooses among them.
+    this package, or a constant that names one. The modules in it are loaded by
+    name, out of sight of an import statement: all of them count, unless
+    `modules` chooses among them.
     """
     found = {script.resolve()}
     waiting = [*_loads(script.resolve(), modules), *modules]
@@ -123,9 +124,10 @@ def _loads(path: Path, chosen: tuple[str, ...]) -> Iterator[str]:
 
 def _registered(node: ast.stmt) -> set[str]:
     """Return the modules in a registry, or nothing for any other statement."""
-    if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Dict):
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
         return set()
-    values = [getattr(value, "value", None) for value in node.value.values]
+    named = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+    values = [getattr(one, "value", None) for one in named]
     names = {v for v in values if isinstance(v, str) and v.startswith(f"{PACKAGE}.")}
     return names if all(value in names for value in values) else set()
 

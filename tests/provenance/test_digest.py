@@ -120,6 +120,11 @@ def test_registry_counts_whole_unless_chosen_from(project):
     assert "y.py" not in chosen
 
 
+def test_a_program_named_by_a_constant_counts(project):
+    (project / "starter.py").write_text('WORKER = "srnet.three"\nOTHER = "no module"\n')
+    assert {p.name for p in import_closure(project / "starter.py")} == {"starter.py", "three.py"}
+
+
 def test_new_line_in_a_registry_leaves_the_others_alone(project):
     before = code_digest(project / "chooser.py", "srnet.nets.x")
     (project / "srnet/nets/z.py").write_text("Z = 1\n")

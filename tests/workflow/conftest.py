@@ -21,11 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("srnet", "workflow", "envs", "Snakefile", "requirements.lock")
 TARGETS = ("results/table1.csv", "results/figures/overview.png")
 COMMAND_LINE = "from srnet.cli import main; raise SystemExit(main())"
+EVERYTHING = ("all", "clinical")
 CONFIG = """\
 cohort:
   sources:
     - kind: folder
       path: scans
+tables: {table1: [x2ct, srnet3d], table2: [], table3: []}
+clinical: {table: films.tsv, method: x2ct}
 """
 
 
@@ -35,6 +38,7 @@ class Project:
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,7 +50,11 @@ class Project:
         """Start the engine in a process group of its own, in `folder` or the copy itself."""
         snakefile = str(self.folder / "Snakefile")
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--snakefile", snakefile, *arguments],
+            [
+                *self.wrapper,
+                *(sys.executable, "-m", "snakemake", "--snakefile", snakefile),
+                *arguments,
+            ],
             cwd=folder or self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -119,11 +127,14 @@ def made(tmp_path_factory) -> Project:
     (project.folder / "scans").mkdir()
     for number in range(3):
         (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number))
-    summary = project.snakemake("--summary", *TARGETS)
+    (project.folder / "films.tsv").write_text("case\tap\tlateral\nc1\tap.png\tlateral.png\n")
+    for view in ("ap", "lateral"):
+        (project.folder / f"{view}.png").write_text(view)
+    summary = project.snakemake("--summary", *EVERYTHING)
     for line in summary.splitlines():
         if line.startswith("results/"):
             product = project.folder / line.split("\t")[0]
             product.parent.mkdir(parents=True, exist_ok=True)
             product.touch()
-    project.snakemake("--touch", "--forceall", "--cores", "1", *TARGETS)
+    project.snakemake("--touch", "--forceall", "--cores", "1", *EVERYTHING)
     return project

@@ -30,7 +30,7 @@ rule export_model:
         runtime=60,
     params:
         licences={name: scan.licence for name, scan in SCANS.items()},
-        code=net_code("export_model"),
+        code=export_code,
     message:
         "Export {wildcards.method} as a model folder"
     script:

@@ -63,8 +63,14 @@ def acquire_code(wildcards):
     return code("acquire", SOURCES[SCANS[wildcards.scan].source])
 
 
-def cohort_code(rule):
-    return code(rule, *sorted({SOURCES[scan.source] for scan in SCANS.values()}))
+def cohort_code(rule, *modules):
+    sources = {SOURCES[scan.source] for scan in SCANS.values()}
+    return code(rule, *sorted(sources), *modules)
+
+
+def export_code(wildcards):
+    network = f"srnet.nets.{CONFIG.net(wildcards.method).name}"
+    return cohort_code("export_model", network)
 
 
 def scan_row(wildcards):

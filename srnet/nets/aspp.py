@@ -8,7 +8,7 @@ where the operations of the whole network come near the paper's figure.
 import torch
 from torch import Tensor, nn
 
-from srnet.nets.refinement import Refinement
+from srnet.nets.refinement import Refinement, pass_through
 
 __all__ = ["Aspp"]
 
@@ -30,10 +30,13 @@ class Aspp(Refinement):
         super().__init__()
         self.level = level
         self.pooled = nn.Conv2d(channels, channels, 1)
-        self.local = nn.ModuleList([nn.Conv2d(channels, channels, 1)])
+        nearest = nn.Conv2d(channels, channels, 1)
+        self.local = nn.ModuleList([nearest])
         for rate in _RATES:
             self.local.append(nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate))
         self.join = nn.Conv2d((2 + len(_RATES)) * channels, channels, 1)
+        pass_through(nearest)
+        pass_through(self.join, first=channels)
 
     def encoded(self, level: int, feature: Tensor) -> Tensor:
         """Return the map with its surroundings at several scales, at this part's level."""

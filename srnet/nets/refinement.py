@@ -2,7 +2,19 @@
 
 from torch import Tensor, nn
 
-__all__ = ["Chain", "Refinement"]
+__all__ = ["Chain", "Refinement", "pass_through"]
+
+
+def pass_through(join: nn.Conv2d, first: int = 0) -> None:
+    """Let a 1 x 1 convolution start by handing on its input channels from `first` on.
+
+    What else it joins enters with weight 0, so that a network starts as its
+    trunk and training adds what helps.
+    """
+    nn.init.zeros_(join.weight)
+    if join.bias is not None:
+        nn.init.zeros_(join.bias)
+    nn.init.eye_(join.weight.data[:, first : first + join.out_channels, 0, 0])
 
 
 class Refinement(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from srnet.nets.refinement import Refinement
+from srnet.nets.refinement import Refinement, pass_through
 from srnet.nets.texture import Texture
 
 __all__ = ["StemSrte", "TextSrte"]
@@ -39,6 +39,8 @@ class TextSrte(Refinement):
         self.join = nn.ModuleList(
             nn.Conv2d(count + self.texture.channels, count, 1) for count in read
         )
+        for join in self.join:
+            pass_through(join)
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
         """Return the maps, those of the three stages joined with their common texture."""
@@ -67,6 +69,7 @@ class StemSrte(Refinement):
         super().__init__()
         self.texture = Texture(channels[0], edges[0], width)
         self.join = nn.Conv2d(self.texture.channels + channels[0], channels[0], 1)
+        pass_through(self.join, first=self.texture.channels)
 
     def encoded(self, level: int, feature: Tensor) -> Tensor:
         """Return the stem's map joined with its texture; other maps as they are."""

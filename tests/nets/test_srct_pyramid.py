@@ -23,10 +23,18 @@ def test_attention_is_equation_2():
         torch.testing.assert_close(layer(feature), expected, rtol=1e-4, atol=1e-5)
 
 
+def trained():
+    """Return a module whose last layers have left 0, where they start."""
+    srct = PyramidSrct([8, 16, 32, 64], width=0.125)
+    for part in srct.split:
+        part.reset_parameters()  # type: ignore[operator]
+    return srct
+
+
 def test_all_but_the_stem_are_added_to():
     torch.manual_seed(0)
     features = maps()
-    srct = PyramidSrct([8, 16, 32, 64], width=0.125)
+    srct = trained()
     with torch.no_grad():
         out = srct.skipped(features, features)
         zeros = srct.skipped([torch.zeros_like(feature) for feature in features], features)
@@ -40,6 +48,6 @@ def test_every_pixel_sees_every_other():
     torch.manual_seed(0)
     features = maps()
     features[3].requires_grad_()
-    srct = PyramidSrct([8, 16, 32, 64], width=0.125)
+    srct = trained()
     srct.skipped(features, features)[1][0, :, 0, 0].sum().backward()
     assert (features[3].grad[0].abs().sum(dim=0) > 0).all()

@@ -41,6 +41,17 @@ def test_without_its_modules_it_is_x2ct():
         assert torch.equal(bare(image), x2ct(image))
 
 
+@pytest.mark.parametrize("srte", ["text", "stem"])
+def test_it_starts_as_x2ct(srte):
+    body = build(srte=srte)
+    x2ct = build_body(X2ctSettings(width=0.125), SIZE).eval()
+    absent = body.load_state_dict(x2ct.state_dict(), strict=False)
+    assert not absent.unexpected_keys
+    image = torch.rand(1, 2, SIZE, SIZE)
+    with torch.no_grad():
+        assert torch.equal(body(image), x2ct(image))
+
+
 @pytest.mark.parametrize("part", ["aspp", "srct", "srte"])
 def test_each_module_has_a_say(part):
     body = build()

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from srnet.errors import SrnetError
+
 __all__ = ["AP", "LATERAL", "VIEWS", "Axis", "Projection", "projections"]
 
 
@@ -98,16 +100,16 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
 
     Raises
     ------
-    ValueError
+    SrnetError
         If a source lies inside the volume.
     """
     spacing, source = spacing_mm.float(), source_mm.float().view(-1, 1)
     centred = torch.arange(size, device=spacing.device) - (size - 1) / 2
     reach = spacing.amax(1, keepdim=True) * (size - 1) / 2
     if bool((reach >= source).any()):
-        raise ValueError(
+        raise SrnetError(
             f"a source {source.min().item():g} mm from the isocentre stands inside a volume that "
-            f"reaches {reach.max().item():g} mm; raise drr.source_to_isocentre_mm"
+            f"reaches {reach.max().item():g} mm; mend the spacing, or raise drr.source_to_isocentre_mm"
         )
     return _projection(AP, spacing, centred, source), _projection(
         LATERAL, spacing, centred, source

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from srnet.errors import SrnetError
 from srnet.nets.projector import AP, LATERAL, projections
 from srnet.prepare.geometry import ConeBeam, View
 from srnet.prepare.project_drr import cast_rays
@@ -83,7 +84,7 @@ def test_samples_of_a_batch_do_not_mix():
 
 
 def test_a_source_inside_the_volume_is_refused():
-    with pytest.raises(ValueError, match="inside a volume"):
+    with pytest.raises(SrnetError, match="inside a volume"):
         pair(source_mm=20.0)
 
 

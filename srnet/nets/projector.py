@@ -108,8 +108,9 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
     reach = spacing.amax(1, keepdim=True) * (size - 1) / 2
     if bool((reach >= source).any()):
         raise SrnetError(
-            f"a source {source.min().item():g} mm from the isocentre stands inside a volume that "
-            f"reaches {reach.max().item():g} mm; mend the spacing, or raise drr.source_to_isocentre_mm"
+            f"a source {source.min().item():g} mm from the isocentre stands inside a volume "
+            f"that reaches {reach.max().item():g} mm; mend the spacing, or raise "
+            "drr.source_to_isocentre_mm"
         )
     return _projection(AP, spacing, centred, source), _projection(
         LATERAL, spacing, centred, source

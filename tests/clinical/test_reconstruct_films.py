@@ -199,7 +199,7 @@ def test_a_mistake_costs_one_line_and_leaves_nothing(small_run, tmp_path, capsys
 def test_nothing_is_left_when_writing_fails(small_run, tmp_path, monkeypatch):
     import srnet.clinical.outputs as outputs
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("disk full")
 
     monkeypatch.setattr(outputs, "viewer_html", fail)

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -51,7 +52,7 @@ PartitionName=all Nodes=localhost Default=YES MaxTime=INFINITE State=UP
 class OneNode:
     """The cluster in one folder; everything it starts ends with `stop`."""
 
-    def __init__(self, folder: Path, cpus: int = 2):
+    def __init__(self, folder: Path, cpus: int = 6):
         self.folder = folder
         self.daemons: list[subprocess.Popen[bytes]] = []
         for name in ("state", "spool", "bin"):
@@ -108,6 +109,12 @@ class OneNode:
         """Return number and state of every job that the controller remembers."""
         listed = self.client("squeue", "--noheader", "--states=all", "--format=%i %T")
         return [(line.split()[0], line.split()[1]) for line in listed.splitlines()]
+
+    def granted(self, job: str) -> tuple[str, str, str | None]:
+        """Return cores, memory and generic resources that a job was given."""
+        shown = self.client("scontrol", "show", "job", job)
+        facts = dict(re.findall(r"(NumCPUs|MinMemoryNode|TresPer)\w*=(\S+)", shown))
+        return facts["NumCPUs"], facts["MinMemoryNode"], facts.get("TresPer")
 
     def stop(self) -> None:
         """Cancel all jobs and end both daemons."""

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,18 @@ CONFIG = {
     "size": 32,
     "width": 0.125,
     "gpus": 1,
-    "cohort": {"sources": [{"kind": "phantom", "count": 7, "spacing_mm": 4.0}]},
-    "split": {"validation_fraction": 0.15, "test_fraction": 0.15},
-    "train": {"epochs": 1, "device": "cpu"},
+    "cohort": {"sources": [{"kind": "phantom", "count": 3, "spacing_mm": 4.0}]},
+    "split": {"validation_fraction": 0.34, "test_fraction": 0.34},
+    "train": {"epochs": 1, "batch_size": 1, "device": "cpu"},
     "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},
     "tables": {"table1": ["first", "second"]},
 }
 SLURM = (
     *("--workflow-profile", "slurm", "--jobs", "6", "--cores", "4", "--latency-wait", "10"),
-    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "7"),
-    # Every scan through the queue by itself: more jobs for the queue to order.
-    *("--group-components", "prepare=1"),
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
+    # Smaller bundles than the profile's: more jobs for the queue to order.
+    *("--groups", "acquire=prepare", "separate_bone=prepare"),
+    *("resample_volume=resample", "project_drr=project", "--group-components", "prepare=1"),
 )
 TABLE = "results/table1.csv"
 
@@ -68,6 +70,16 @@ def records(folder: Path, rule: str) -> list[dict]:
     return [record for record in found if record["rule"] == rule]
 
 
+def no_two_at_once(found: list[dict]) -> bool:
+    """Tell whether jobs on the same scan follow each other; each has several outputs."""
+    jobs = {(r["rule"], r["wildcards"]["scan"], r["job"]): r for r in found}.values()
+    spans = sorted((r["wildcards"]["scan"], r["started"], r["ended"]) for r in jobs)
+    return all(
+        scan != after or ended <= started
+        for (scan, _, ended), (after, started, _) in pairwise(spans)
+    )
+
+
 @pytest.fixture(scope="module")
 def finished(on_cluster, cluster, tmp_path_factory):
     """Run the whole chain through the queue, once."""
@@ -95,6 +107,19 @@ def test_gpu_jobs_take_turns_on_the_one_gpu(finished):
     assert first["resources"]["gpu"] == 1
 
 
+def test_jobs_are_given_what_the_profile_asks_for(finished, cluster):
+    """Cores, memory in MB and GPU of a training, and the threads that it works with.
+
+    The node claims more cores than the machine may have; threads are bounded by the latter.
+    """
+    threads = min(4, len(os.sched_getaffinity(0)))
+    for record in records(finished, "train"):
+        assert cluster.granted(record["job"]) == ("4", "16000M", "gres:gpu:1")
+        assert record["threads"] == threads
+    (split, *_) = records(finished, "split_cohort")
+    assert cluster.granted(split["job"]) == ("1", "4000M", None)
+
+
 def test_a_failing_job_is_reported_with_its_log(on_cluster, finished):
     (finished / "broken.npz").write_text("no weights")
     config = CONFIG | {"evaluate": {"lpips_weights": "broken.npz"}}
@@ -120,8 +145,6 @@ def test_a_killed_engine_recovers_without_duplicates(on_cluster, cluster, tmp_pa
     on_cluster.snakemake(*SLURM, "--", "results/split.tsv", folder=folder)
     status, said = on_cluster.srnet("audit", "verify", "results", folder=folder)
     assert status == 0, said
-    for rule in ("acquire", "project_drr"):
-        spans = [(r["wildcards"]["scan"], r["run"]) for r in records(folder, rule)]
-        assert len({run for _, run in spans}) <= 2
+    assert no_two_at_once(records(folder, "acquire") + records(folder, "project_drr"))
     latest = max((folder / "results/provenance/runs").glob("*.json")).stem
     assert {record["run"] for record in records(folder, "split_cohort")} == {latest}

@@ -79,6 +79,7 @@ def save(path, kind="<i2", **fields):
 def test_a_plain_file_reads_as_by_the_general_library(tmp_path, kind, slope):
     path = save(tmp_path / "a.nii", kind, scl_slope=slope)
     image, plain = nibabel.Nifti1Image.from_filename(path), read_plain(path)
+    assert plain is not None
     np.testing.assert_array_equal(plain.array, np.asarray(image.dataobj))
     assert plain.array.dtype == kind
     np.testing.assert_array_equal(plain.affine, image.affine)

@@ -92,9 +92,8 @@ class PyramidSrct(Refinement):
         self.merge = _normalised(sum(channels[1:]), inner)
         self.layers = nn.Sequential(*(_BasicLayer(inner, width) for _ in range(_LAYERS)))
         self.split = nn.ModuleList(nn.Conv2d(inner, count, 1) for count in channels[1:])
-        for part in self.split:  # What is added starts at 0: see `pass_through`.
-            nn.init.zeros_(part.weight)
-            nn.init.zeros_(part.bias)
+        for parameter in self.split.parameters():
+            nn.init.zeros_(parameter)  # What is added starts at 0: see `pass_through`.
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
         """Return the maps with the attention's part added to all but the stem's."""

@@ -36,11 +36,10 @@ class TextSrte(Refinement):
         read = channels[_LAYERS]
         self.edge = min(edges[_LAYERS])
         self.texture = Texture(sum(read), self.edge, width)
-        self.join = nn.ModuleList(
-            nn.Conv2d(count + self.texture.channels, count, 1) for count in read
-        )
-        for join in self.join:
+        joins = [nn.Conv2d(count + self.texture.channels, count, 1) for count in read]
+        for join in joins:
             pass_through(join)
+        self.join = nn.ModuleList(joins)
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
         """Return the maps, those of the three stages joined with their common texture."""

@@ -108,6 +108,10 @@ def table_rows(wildcards):
     }
 
 
+def caption(figure):
+    return (RULES.parent / "report" / f"{figure}.rst").read_text(encoding="utf-8")
+
+
 def table_scores(wildcards):
     return expand(
         "<results>/scores/{row}.tsv", row=[*FLOORS, *table_methods(wildcards)]

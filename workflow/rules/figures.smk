@@ -1,4 +1,3 @@
-REPORT = RULES.parent / "report"
 SEPARATED = SCANS.get(CONFIG.figures.separation_scan, next(iter(SCANS.values())))
 # Pages of one arrangement, and the rows that stand in them. None asks for a row of another
 # table: Figs 6 and the extremes train the methods of Table I, and nothing else.
@@ -15,10 +14,6 @@ PAGE_TABLES = [
 if LABELLED:
     PAGE_TABLES.append("regions")
 FIGURES = ["overview", "fig6", *ABLATIONS, "extremes", "scores", "learning", "fig5"]
-
-
-def caption(figure):
-    return (REPORT / f"{figure}.rst").read_text(encoding="utf-8")
 
 
 rule render_overview:

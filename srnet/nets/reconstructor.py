@@ -1,11 +1,10 @@
 """Every network as the rest of the package sees it: `Views` to a volume."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from srnet.nets.activation import ACTIVATIONS, revivable_threshold, start_awake
-from srnet.nets.body import Body
+from srnet.nets.body import Body, full_precision
 from srnet.nets.views import Views
 
 __all__ = ["PhysicsReconstructor", "Reconstructor"]
@@ -64,7 +63,7 @@ class PhysicsReconstructor(nn.Module):
     def forward(self, views: Views) -> Tensor:
         """Return (N, 1, S, S, S) float32 network values, at least 0."""
         values: Tensor = self.body(views.image)
-        with torch.autocast(values.device.type, enabled=False):
+        with full_precision(values.device):
             start = softplus(self.factor * values.float(), beta=_SHARPNESS) + _FLOOR
             volume: Tensor = self.updates(start, views)
         return revivable_threshold(volume, _FAINTEST)

@@ -15,24 +15,6 @@ def body():
     return build_body(PsrSettings(width=0.125), SIZE)
 
 
-def test_the_lateral_image_is_not_looked_at(body):
-    image = torch.rand(2, 2, SIZE, SIZE)
-    other = image.clone()
-    other[:, 1] = torch.rand(2, SIZE, SIZE)
-    with torch.no_grad():
-        body.eval()
-        assert torch.equal(body(image), body(other))
-
-
-def test_slices_stand_one_behind_the_other_as_the_ap_view_sees_them(body):
-    torch.nn.init.zeros_(body.slices.weight)
-    with torch.no_grad():
-        body.slices.bias.copy_(torch.arange(SIZE))
-        volume = body(torch.rand(2, 2, SIZE, SIZE))
-    for depth in range(SIZE):
-        assert (volume[:, :, :, depth, :] == depth).all()
-
-
 def test_a_bottleneck_without_light_still_learns(body):
     """All slices come from one channel behind a ReLU, here negative throughout."""
     with torch.no_grad():

@@ -13,23 +13,6 @@ def body():
     return build_body(SitSettings(width=0.125), SIZE).eval()
 
 
-def test_the_lateral_image_is_not_looked_at(body):
-    image = torch.rand(1, 2, SIZE, SIZE)
-    other = image.clone()
-    other[:, 1] = torch.rand(1, SIZE, SIZE)
-    with torch.no_grad():
-        assert torch.equal(body(image), body(other))
-
-
-def test_slices_stand_one_behind_the_other_as_the_ap_view_sees_them(body):
-    torch.nn.init.zeros_(body.slices.weight)
-    with torch.no_grad():
-        body.slices.bias.copy_(torch.arange(SIZE))
-        volume = body(torch.rand(1, 2, SIZE, SIZE))
-    for depth in range(SIZE):
-        assert (volume[:, :, :, depth, :] == depth).all()
-
-
 def test_skips_carry_detail_past_the_bottom(body):
     """With the coarse path cut off, a spot acts on its own surroundings only."""
     torch.nn.init.zeros_(body.up[-1][-1].weight)

@@ -90,7 +90,7 @@ def share_of_cores(wildcards):
 
     On a CPU one thread a method trains up to twice as much in all as two threads each.
     """
-    return max(1, (workflow.cores or 1) // len(CONFIG.tables.table1))
+    return max(1, (workflow.cores or 1) // max(1, len(TABLES.table1)))
 
 
 def table_methods(wildcards):

@@ -140,16 +140,39 @@ def _bar(cells: Sequence[str]) -> str:
 
 
 def _latex(table: Table) -> str:
-    """Return floats of two columns' width; nothing but standard LaTeX is needed."""
-    lines = [f"% {note}" for note in table.notes]
-    for block in blocks(table):
-        lines += [r"\begin{table*}", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}"]
-        lines.append(rf"\caption{{{_tex(f'{table.title}. {block.caption}')}}}")
-        lines += [rf"\begin{{tabular}}{{l{'r' * (len(block.heads) - 1)}}}", r"\hline"]
-        lines += [_tex_line([_tex(head) for head in block.heads]), r"\hline"]
-        lines += [_tex_line([_tex_cell(cell) for cell in row]) for row in block.rows]
-        lines += [r"\hline", r"\end{tabular}", r"\end{table*}"]
-    return "\n".join(lines) + "\n"
+    """Return a float for each block, which share one number, and the notes below the last."""
+    floats = [_latex_float(table.title, block) for block in blocks(table)]
+    again = "\\end{table*}\n\\begin{table*}\n\\addtocounter{table}{-1}\n"
+    return rf"""% \usepackage{{graphicx}} makes wide tables fit the page.
+\begin{{table*}}
+{again.join(floats)}\par\smallskip
+\parbox{{\textwidth}}{{\scriptsize\raggedright {_tex("; ".join(table.notes))}}}
+\end{{table*}}
+"""
+
+
+def _latex_float(title: str, block: Block) -> str:
+    what = title.rpartition(": ")[2]
+    heads = [_tex_stack(*_break_head(head)) for head in block.heads]
+    body = "\n".join(_tex_line([_tex_cell(cell) for cell in row]) for row in block.rows)
+    return rf"""\caption{{{_tex(f"{what[:1].upper()}{what[1:]}. {block.caption}.")}}}
+\centering\scriptsize\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{1.2}}
+\medskip\resizebox{{\ifdim\width>\textwidth\textwidth\else\width\fi}}{{!}}{{%
+\begin{{tabular}}{{l{"r" * (len(heads) - 1)}}}
+\hline
+{_tex_line(heads)}
+\hline
+{body}
+\hline
+\end{{tabular}}}}
+"""
+
+
+def _break_head(head: str) -> tuple[str, str]:
+    """Return the two lines of a head: the arrow stays by the name, above the unit."""
+    name, _, rest = head.partition(" ")
+    unit, _, arrow = rest.rpartition(" ")
+    return f"{name} {arrow}".strip(), unit
 
 
 def _tex_line(cells: Sequence[str]) -> str:
@@ -157,13 +180,20 @@ def _tex_line(cells: Sequence[str]) -> str:
 
 
 def _tex_cell(cell: Cell) -> str:
-    if not cell.interval:
-        return _tex(cell.text)
-    return rf"\shortstack[r]{{{_tex(cell.text)}\\{{\tiny {_tex(cell.interval)}}}}}"
+    return _tex_stack(cell.text, cell.interval, r"\tiny ")
 
 
-_TEX = {"_": r"\_", "%": r"\%", "#": r"\#", "&": r"\&", "²": r"$^2$", _EMPTY: "--"}
-_TEX |= {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+def _tex_stack(first: str, second: str, size: str = "") -> str:
+    """Return two lines, the first level with the rest of the row, or one without a second."""
+    if not second:
+        return _tex(first)
+    lines = rf"{_tex(first)}\\[-2pt]{size}{_tex(second)}"
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
+
+
+_TEX = {character: rf"\{character}" for character in "_%#&${}"}
+_TEX |= {"<": "$<$", ">": "$>$", "\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
+_TEX |= {"²": "$^2$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", _EMPTY: "--"}
 
 
 def _tex(text: str) -> str:

@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,11 +43,39 @@ def test_printed_values_keep_the_papers_digits(table):
 
 @pytest.mark.parametrize(
     ("suffix", "escaped"),
-    [(".html", "&lt;A &amp; B_1&gt;"), (".tex", r"<A \& B\_1>"), (".md", "<A & B_1>")],
+    [(".html", "&lt;A &amp; B_1&gt;"), (".tex", r"$<$A \& B\_1$>$"), (".md", "<A & B_1>")],
 )
 def test_special_characters_are_escaped(table, tmp_path, suffix, escaped):
     write_table(tmp_path / f"t{suffix}", table)
     assert escaped in (tmp_path / f"t{suffix}").read_text(encoding="utf-8")
+
+
+DOCUMENT = r"""
+\documentclass[10pt,twocolumn]{article}
+\usepackage[letterpaper,textwidth=7.16in]{geometry}
+\usepackage{graphicx}
+\begin{document}\input{t}\end{document}
+"""
+
+
+def test_latex_sets_the_widest_table_within_a_page_of_two_columns(table, tmp_path):
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no pdflatex on this machine: the LaTeX is not compiled")
+    wide = {f"{metric}_{end}": 12345.5 for metric in METRICS for end in ("low", "high")}
+    signs = {"one": "+", "two": "~^{}\\$", "three": "-"}
+    rows = pd.DataFrame([table.rows.iloc[0].to_dict() | wide | signs])
+    write_table(tmp_path / "t.tex", Table("Table II", tuple(signs), rows, table.notes))
+    (tmp_path / "document.tex").write_text(DOCUMENT)
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "document"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "Overfull" not in done.stdout
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".md", ".tex", ".html"])
+def test_a_table_without_rows_has_its_notes(tmp_path, suffix):
+    write_table(tmp_path / f"t{suffix}", Table("Regions", (), pd.DataFrame(), ("none labelled",)))
+    assert "none labelled" in (tmp_path / f"t{suffix}").read_text(encoding="utf-8")
 
 
 def test_the_html_fetches_nothing(table, tmp_path):

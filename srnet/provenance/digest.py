@@ -9,6 +9,7 @@ syntax, so that comments, docstrings, formatting and time stamps do not count.
 import ast
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def import_closure(script: Path, modules: tuple[str, ...] = ()) -> list[Path]:
 
 
 def _source_digest(path: Path) -> str:
-    return hashlib.sha256(_syntax(path).encode()).hexdigest()
+    return _read(path).digest
 
 
 def _name(path: Path) -> str:
@@ -84,21 +85,29 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+@dataclass(frozen=True)
+class _Source:
+    """What counts of one file: its imports from this package, registries, digest of its syntax."""
+
+    imports: tuple[str, ...]
+    registries: tuple[frozenset[str], ...]
+    digest: str
 
 
 @cache
-def _syntax(path: Path) -> str:
-    """Return the syntax tree of a file as text, without docstrings and registries."""
+def _read(path: Path) -> _Source:
+    """Parse a file, once: every process of the engine reads all of them."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    nodes = list(ast.walk(tree))
+    imports = tuple(name for node in nodes for name in _imported(node))
+    registries = tuple(filter(None, map(_registered, tree.body)))
     # A line more in a registry changes nothing for the modules already there.
     tree.body = [node for node in tree.body if not _registered(node)]
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
-    return ast.dump(tree)
+    syntax = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return _Source(imports, registries, syntax)
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -107,29 +116,33 @@ def _is_text(node: ast.stmt) -> bool:
     return text and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 
 
+def _imported(node: ast.AST) -> list[str]:
+    """Return the names of this package that a statement imports, which may be modules."""
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.startswith(f"{PACKAGE}.")]
+
+
 def _loads(path: Path, chosen: tuple[str, ...]) -> Iterator[str]:
     """Yield the modules that a file imports or, unless chosen among, has in a registry."""
-    tree = _tree(path)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    for line in tree.body:
-        registered = _registered(line)
+    source = _read(path)
+    yield from source.imports
+    for registered in source.registries:
         if registered.isdisjoint(chosen):
             yield from registered
 
 
-def _registered(node: ast.stmt) -> set[str]:
+def _registered(node: ast.stmt) -> frozenset[str]:
     """Return the modules in a registry, or nothing for any other statement."""
     if not isinstance(node, ast.Assign | ast.AnnAssign):
-        return set()
+        return frozenset()
     named = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
     values = [getattr(one, "value", None) for one in named]
-    names = {v for v in values if isinstance(v, str) and v.startswith(f"{PACKAGE}.")}
-    return names if all(value in names for value in values) else set()
+    names = frozenset(v for v in values if isinstance(v, str) and v.startswith(f"{PACKAGE}."))
+    return names if all(value in names for value in values) else frozenset()
 
 
 def _module_file(module: str) -> Path | None:

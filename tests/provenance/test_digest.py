@@ -40,7 +40,7 @@ def imported_packages(path: Path) -> set[str]:
 def project(tmp_path, monkeypatch):
     """Return a small project of its own whose package is also named srnet."""
     monkeypatch.setattr(digest, "ROOT", tmp_path)
-    for cached in (digest.code_digest, digest._tree, digest._syntax):
+    for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
     package = tmp_path / "srnet"
     (package / "nets").mkdir(parents=True)
@@ -57,7 +57,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "plain.py").write_text("from srnet.config.one import S\nfrom srnet import one\n")
     (tmp_path / "chooser.py").write_text("def run():\n    import srnet.nets.registry\n")
     yield tmp_path
-    for cached in (digest.code_digest, digest._tree, digest._syntax):
+    for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
 
 
@@ -66,7 +66,7 @@ def edit(path: Path, text: str) -> None:
     before = path.stat()
     path.write_text(text)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    for cached in (digest.code_digest, digest._tree, digest._syntax):
+    for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
 
 

@@ -260,7 +260,7 @@ from snakemake.cli import main
 from srnet.provenance import digest
 
 def dry_run(*arguments):
-    for cached in (digest.code_digest, digest._tree, digest._syntax):
+    for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):

@@ -28,7 +28,7 @@ TABLES = CONFIG.tables
 METHODS = list(dict.fromkeys([*TABLES.table1, *TABLES.table2, *TABLES.table3]))
 
 
-def code(rule, *modules):
+def digest_code(rule, *modules):
     """Digest all code that the script of `rule` runs, and keep what was counted."""
     digest = code_digest(SCRIPTS / f"{rule}.py", *modules)
     if digest not in CODE:
@@ -36,10 +36,18 @@ def code(rule, *modules):
     return digest
 
 
+def code(rule, *modules):
+    """Return a param that digests the code of `rule` once a job asks for it.
+
+    Every job has an engine of its own, which would otherwise digest that of all rules.
+    """
+    return lambda wildcards: digest_code(rule, *modules)
+
+
 def nets_code(rule, methods):
     """Digest `code` with the networks of `methods`, and no other network."""
     modules = {f"srnet.nets.{CONFIG.net(method).name}" for method in methods}
-    return code(rule, *sorted(modules))
+    return digest_code(rule, *sorted(modules))
 
 
 def net_code(rule):
@@ -60,12 +68,12 @@ def remote_file(wildcards):
 
 def acquire_code(wildcards):
     """Digest the code of a scan's own source only."""
-    return code("acquire", SOURCES[SCANS[wildcards.scan].source])
+    return digest_code("acquire", SOURCES[SCANS[wildcards.scan].source])
 
 
 def cohort_code(rule, *modules):
     sources = {SOURCES[scan.source] for scan in SCANS.values()}
-    return code(rule, *sorted(sources), *modules)
+    return digest_code(rule, *sorted(sources), *modules)
 
 
 def export_code(wildcards):

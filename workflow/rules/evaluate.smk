@@ -36,7 +36,7 @@ rule measure_flops:
     params:
         size=CONFIG.size,
         nets={method: CONFIG.net(method).plain() for method in METHODS},
-        code=nets_code("measure_flops", METHODS),
+        code=lambda wildcards: nets_code("measure_flops", METHODS),
     message:
         "Count the operations of every method"
     script:

@@ -2,7 +2,8 @@
 
 import errno
 import logging
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,28 +19,40 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 def logged(path: str | Path, job: Job) -> Iterator[None]:
     """Log to `path` what the block says, warns of and fails with.
 
+    A bug goes on up and leaves its traceback in the log. A user's mistake, or a disk that
+    cannot be written to, ends the process with a sentence, which is all that the log and
+    the terminal show of it.
+
     Raises
     ------
-    SrnetError
-        If the outputs cannot be written, with the cure; all else as it was.
+    SystemExit
+        On a user's mistake, with the sentence.
     """
     logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.captureWarnings(capture=True)
+    # On a full disk the log would speak over the sentence that says so.
+    logging.raiseExceptions = False
     try:
         yield
     except Exception as failure:
-        logging.exception("%s failed", job.rule)
-        outputs = [path for paths in job.outputs.values() for path in paths]
-        if not isinstance(failure, OSError) or not _on_writing(failure, outputs):
+        mistake = failure if isinstance(failure, SrnetError) else _on_writing(failure, job)
+        if mistake is None:
+            logging.exception("%s failed", job.rule)
             raise
-        raise SrnetError(
-            f"{job.rule}: {', '.join(outputs)} cannot be written: {failure.strerror}; nothing "
-            "half-written is left: mend the disk, then give the same command again"
-        ) from None
+        logging.error("%s failed: %s", job.rule, mistake)
+        sys.exit(f"{job.rule}: {mistake}")
 
 
-def _on_writing(failure: OSError, outputs: Sequence[str]) -> bool:
-    """Tell a failure to write: of the disk, or for want of permission beside an output."""
+def _on_writing(failure: Exception, job: Job) -> SrnetError | None:
+    """Name a failure to write: of the disk, or for want of permission beside an output."""
+    if not isinstance(failure, OSError):
+        return None
+    outputs = [path for paths in job.outputs.values() for path in paths]
     forbidden = failure.errno == errno.EACCES and failure.filename is not None
-    folders = {Path(path).parent for path in outputs}
-    return failure.errno in _DISK or (forbidden and Path(failure.filename).parent in folders)
+    beside = forbidden and Path(failure.filename).parent in {Path(path).parent for path in outputs}
+    if failure.errno not in _DISK and not beside:
+        return None
+    return SrnetError(
+        f"{', '.join(outputs)} cannot be written: {failure.strerror}; nothing "
+        "half-written is left: mend the disk, then give the same command again"
+    )

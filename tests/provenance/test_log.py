@@ -37,6 +37,7 @@ def fresh(monkeypatch):
     def reset():
         monkeypatch.setattr(logging.root, "handlers", [])
         monkeypatch.setattr(logging.root, "level", logging.WARNING)
+        monkeypatch.setattr(logging, "raiseExceptions", True)
 
     yield reset
     logging.captureWarnings(capture=False)
@@ -55,8 +56,17 @@ def test_the_log_keeps_messages_warnings_and_the_failure(job, tmp_path, fresh):
 def test_what_keeps_an_output_from_being_written_is_said_with_a_cure(job, tmp_path, fresh, code):
     fresh()
     failure = OSError(code, "for some reason", str(tmp_path / "drr/.1.partial.ap.png"))
-    with pytest.raises(SrnetError, match=r"drr/ap\.png cannot be written: for some.*mend the"):
+    with pytest.raises(SystemExit, match=r"drr/ap\.png cannot be written: for some.*mend the"):
         fail(job, tmp_path / "job.log", failure)
+
+
+def test_a_mistake_ends_the_job_with_its_sentence_and_no_traceback(job, tmp_path, fresh):
+    fresh()
+    with pytest.raises(SystemExit, match=r"^project_drr: scan\.nii: is empty; download it again$"):
+        fail(job, tmp_path / "job.log", SrnetError("scan.nii: is empty; download it again"))
+    text = (tmp_path / "job.log").read_text()
+    assert "project_drr failed: scan.nii: is empty; download it again" in text
+    assert "Traceback" not in text
 
 
 def test_a_forbidden_input_is_no_matter_of_writing(job, tmp_path, fresh):

@@ -27,6 +27,7 @@ cohort:
   sources:
     - kind: folder
       path: scans
+      labels: ["^scan", label]
 tables: {table1: [x2ct, srnet3d], table2: [], table3: []}
 clinical: {table: films.tsv, method: x2ct}
 """
@@ -127,6 +128,7 @@ def made(tmp_path_factory) -> Project:
     (project.folder / "scans").mkdir()
     for number in range(3):
         (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number))
+        (project.folder / f"scans/label{number}.nii.gz").write_text(str(number))
     (project.folder / "films.tsv").write_text("case\tap\tlateral\nc1\tap.png\tlateral.png\n")
     for view in ("ap", "lateral"):
         (project.folder / f"{view}.png").write_text(view)

@@ -161,7 +161,7 @@ KEYS = {
     "train={epochs: 3}": {"train"},
     "methods={x2ct: {net: {name: x2ct, physics: mlem}}}": {"train", "measure_flops"},
     "tables={table1: [x2ct], table2: [], table3: []}": {"measure_flops"},
-    "evaluate={bone_threshold: 0.5}": {"evaluate", "render_comparison"},
+    "evaluate={bone_threshold: 0.5}": {"evaluate", "render_comparison", "score_regions"},
     "figures={dpi: 90}": {*FIGURES.split()} - {"reconstruct_films"},
     "clinical={table: films.tsv, method: x2ct, smoothing: 3}": {"reconstruct_films"},
     "gpus=1": set(),
@@ -173,9 +173,10 @@ EDITS = {
     "srnet/prepare/kmeans.py": {"separate_bone", "render_fig5"},
     "srnet/nets/x2ct.py": {"train", "measure_flops"},
     "srnet/train/worker.py workflow/scripts/train.py": {"train"},
-    "srnet/evaluate/metrics.py": {"evaluate"},
+    "srnet/evaluate/metrics.py": {"evaluate", "score_regions"},
+    "srnet/acquire/phantom.py": {"score_regions"},
     "srnet/figures/viewer.py": {"make_page", "reconstruct_films"},
-    "srnet/acquire/phantom.py srnet/nets/psr.py srnet/provenance/record.py "
+    "srnet/acquire/openkbp.py srnet/nets/psr.py srnet/provenance/record.py "
     "srnet/config/train.py srnet/commands/audit.py workflow/scripts/_job.py": set(),
 }
 

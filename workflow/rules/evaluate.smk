@@ -112,7 +112,8 @@ rule score_regions:
         labelled=[{**scan.plain(), "labels": scan.labels} for scan in LABELLED],
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,
-        code=code("score_regions"),
+        # Labels lie in files or are generated: no other source has code for them.
+        code=code("score_regions", SOURCES["phantom"]),
     message:
         "Score the rows of Table I by vertebra and region"
     script:

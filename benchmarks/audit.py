@@ -5,23 +5,30 @@
 Prints processor time, which other programs on the machine leave alone, and
 wall time beside it. First the hashing of the same files by `sha256sum` and by
 `srnet audit verify`; then, for the folder given, the share that records and
-hashing have in the processor time of its jobs: every job is recorded again,
-and the imports that this needs are added once a job.
+hashing have in the processor time of its jobs: every job is recorded again, in
+a copy, and the imports that this needs and the digest of its code are added once
+a job. Start it where the run was started, so that files outside the results
+folder are found.
 """
 
 import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from srnet.provenance import digest
 from srnet.provenance.chain import Chain, read_chain
+from srnet.provenance.claim import RUN_VARIABLE
 from srnet.provenance.record import Job, recorded
-from srnet.provenance.store import Store
+from srnet.provenance.store import FOLDER, Store
 from srnet.provenance.verify import verify
 
 FILES, MEGABYTES = 8, 128
@@ -40,10 +47,16 @@ class Spent:
 def spent(total: Spent | None = None) -> Iterator[Spent]:
     """Measure the block, adding to `total` if there is one."""
     total = total or Spent()
-    before, began = os.times(), time.perf_counter()
+    before, began = processor_time(), time.perf_counter()
     yield total
-    total.processor += sum(os.times()[:4]) - sum(before[:4])
+    total.processor += processor_time() - before
     total.wall += time.perf_counter() - began
+
+
+def processor_time() -> float:
+    """Return the seconds of processor time of this process and of those that it waited for."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def measure_speed() -> None:
@@ -69,29 +82,61 @@ def measure_speed() -> None:
 
 
 def measure_share(results: Path) -> None:
-    """Record every job of a finished run once more, into a scratch folder, and time it."""
+    """Record every job of a finished run once more, in a copy, and time it."""
     chain = read_chain(Store(results))
     jobs = {(r["rule"], str(r["wildcards"])): r for r in chain.records.values()}
-    cost = Spent()
-    with tempfile.TemporaryDirectory() as scratch:
+    cost, hashed = Spent(), 0
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        lay_out(chain, copy)
         for record in jobs.values():
             job = Job(
-                results=scratch,
+                results=name,
                 rule=record["rule"],
                 wildcards=record["wildcards"],
                 params=record["params"],
-                inputs=files(chain, record["inputs"]),
-                outputs=files(chain, record["outputs"]),
+                inputs=files(copy, record["inputs"]),
+                outputs=files(copy, record["outputs"]),
             )
+            os.environ[RUN_VARIABLE] = record["run"]
             with spent(cost), recorded(job):
                 pass
-    recording, imports = cost.processor, len(jobs) * import_seconds()
+            hashed += sum(entry["bytes"] for entry in [*record["inputs"], *record["outputs"]])
+    imports, digests = len(jobs) * import_seconds(), Spent()
+    for record in jobs.values():
+        digest_code(chain, record, digests)
     total = sum(processor_seconds(path) for path in (results / "benchmarks").rglob("*.jsonl"))
+    share = (cost.processor + imports + digests.processor) / total
     print(
-        f"{len(jobs)} jobs, {total:.1f} s of processor time, of which records and hashing "
-        f"{recording:.2f} s and their imports {imports:.2f} s = "
-        f"{100 * (recording + imports) / total:.2f} %"
+        f"{len(jobs)} jobs, {total:.1f} s of processor time, of which records and hashing of "
+        f"{hashed / 1e6:.0f} MB {cost.processor:.2f} s, their imports {imports:.2f} s, digests of "
+        f"code {digests.processor:.2f} s = {100 * share:.2f} %"
     )
+
+
+def lay_out(chain: Chain, copy: Path) -> None:
+    """Lay out a run in `copy`: its records, links to its files, zeros for those it removed."""
+    shutil.copytree(chain.store.folder, copy / FOLDER, ignore=shutil.ignore_patterns("*.lock"))
+    for record in chain.records.values():
+        for entry in [*record["inputs"], *record["outputs"]]:
+            place = copy / entry["path"]
+            if not entry["inside"] or place.exists():
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if chain.file(entry).is_file():
+                place.symlink_to(chain.file(entry).resolve())
+            else:
+                place.touch()
+                os.truncate(place, entry["bytes"])
+
+
+def files(copy: Path, entries: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the files by name, those in the results folder in its copy."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        path = copy / entry["path"] if entry["inside"] else Path(entry["path"])
+        found.setdefault(entry["name"], []).append(str(path))
+    return found
 
 
 def import_seconds() -> float:
@@ -105,20 +150,19 @@ def import_seconds() -> float:
     return max(0.0, ours.processor - bare.processor) / STARTS
 
 
+def digest_code(chain: Chain, record: Mapping[str, Any], total: Spent) -> None:
+    """Digest the code of a job as its process of the engine does, which has read no file yet."""
+    listing = chain.store.read(chain.store.code_path(record["code"]))
+    digest._read.cache_clear()
+    with spent(total):
+        for name in listing["files"]:
+            digest.source_digest(name)
+
+
 def processor_seconds(benchmark: Path) -> float:
     """Return the processor time of a job, as the engine sampled it."""
     seconds = json.loads(benchmark.read_text().splitlines()[-1])["cpu_time"]
     return float(seconds) if isinstance(seconds, int | float) else 0.0
-
-
-def files(chain: Chain, entries: list[dict[str, str]]) -> dict[str, list[str]]:
-    """Return the files that are still there, by name."""
-    found: dict[str, list[str]] = {}
-    for entry in entries:
-        path = chain.file(entry)
-        if path.is_file():
-            found.setdefault(entry["name"], []).append(str(path))
-    return found
 
 
 if __name__ == "__main__":

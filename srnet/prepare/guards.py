@@ -7,7 +7,7 @@ the centre of the upper cluster and the amount of what was found.
 
 from srnet.errors import ScanRejected
 
-__all__ = ["check_amount", "check_centres", "warn_of_metal"]
+__all__ = ["CORE_DEPTH_MM", "check_amount", "check_centres", "warn_of_contrast", "warn_of_metal"]
 
 LEAST_BONE_CENTRE_HU = 200.0
 THRESHOLD_RANGE_HU = (130.0, 260.0)
@@ -15,6 +15,8 @@ LEAST_BONE = 0.01
 SUSPICIOUS_BONE = 0.2
 MOST_BONE = 0.4
 LEAST_METAL_ML = 0.2
+CORE_DEPTH_MM = 8.0
+LEAST_CORE_ML = 5.0
 
 
 def check_centres(bone_centre_hu: float, threshold_hu: float) -> None:
@@ -66,4 +68,22 @@ def warn_of_metal(metal_ml: float, above_hu: int) -> list[str]:
         return []
     return [
         f"{metal_ml:.1f} ml above {above_hu} HU were kept as bone: metal, or dense contrast agent?"
+    ]
+
+
+def warn_of_contrast(core_ml: float) -> list[str]:
+    """Return a warning about dense tissue that is thicker than cortical bone.
+
+    Parameters
+    ----------
+    core_ml
+        Volume above the threshold, before any filling, that lies `CORE_DEPTH_MM` or
+        deeper within. Under the cortex of bone is marrow, mostly fainter; a heart
+        or an aorta full of contrast agent is dense throughout.
+    """
+    if core_ml < LEAST_CORE_ML:
+        return []
+    return [
+        f"{core_ml:.0f} ml of what was kept as bone lie {CORE_DEPTH_MM:.0f} mm and more within "
+        "dense tissue: contrast agent in heart or vessels?"
     ]

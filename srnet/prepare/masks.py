@@ -11,6 +11,7 @@ from srnet.volume import Axis
 
 __all__ = [
     "close_gaps",
+    "core",
     "dilate",
     "fill_holes",
     "keep_cortical_pieces",
@@ -50,6 +51,19 @@ def keep_cortical_pieces(mask: Mask, cortex: Mask, smallest: float, fraction: fl
     keep = (sizes >= smallest) & (dense >= fraction * sizes)
     keep[0] = False
     return np.asarray(keep[labels])
+
+
+def core(mask: Mask, depth_mm: float, spacing_mm: Spacing) -> Mask:
+    """Return the voxels deeper than `depth_mm` within `mask`, from its outermost voxels on."""
+    import SimpleITK as sitk  # noqa: N813 - the name that its users know
+
+    # What the edge of the image cuts ends there; no depth is known beyond it.
+    image = sitk.GetImageFromArray(np.pad(mask, 1).view(np.uint8))
+    image.SetSpacing([float(edge) for edge in reversed(spacing_mm)])
+    depth = sitk.SignedMaurerDistanceMap(
+        image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+    )
+    return np.asarray(sitk.GetArrayViewFromImage(depth)[1:-1, 1:-1, 1:-1] > depth_mm)
 
 
 def close_gaps(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:

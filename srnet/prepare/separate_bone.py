@@ -19,10 +19,17 @@ from srnet.config.prepare import BoneSettings
 from srnet.errors import ScanRejected, SrnetError
 from srnet.histogram import count_hu
 from srnet.prepare.box import Box, Mask, bounding_box
-from srnet.prepare.guards import check_amount, check_centres, warn_of_metal
+from srnet.prepare.guards import (
+    CORE_DEPTH_MM,
+    check_amount,
+    check_centres,
+    warn_of_contrast,
+    warn_of_metal,
+)
 from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.masks import (
     close_gaps,
+    core,
     fill_holes,
     keep_cortical_pieces,
     largest_piece,
@@ -162,11 +169,14 @@ def _bone_of_blocks(
             f"{settings.smallest_piece_mm3:.0f} mm3 or more has a cortex; "
             "take a CT that shows the spine"
         )
+    solid_core = core(mask[bounding_box(mask)], CORE_DEPTH_MM, blocks.spacing_mm)
+    warnings = warn_of_contrast(np.count_nonzero(solid_core) * blocks.voxel_mm3 / 1000)
     filled = _solid(mask, hu, blocks, settings)
     growth = np.count_nonzero(filled & ~mask) / max(1, int(np.count_nonzero(mask)))
     if growth <= settings.largest_growth:
-        return filled, []
-    return mask, [f"closing and filling would add {growth:.0%} to the bone and were left out"]
+        return filled, warnings
+    left_out = f"closing and filling would add {growth:.0%} to the bone and were left out"
+    return mask, [*warnings, left_out]
 
 
 def _solid(mask: Mask, hu: NDArray[np.int16], blocks: WorkingGrid, settings: BoneSettings) -> Mask:

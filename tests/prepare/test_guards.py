@@ -1,7 +1,7 @@
 import pytest
 
 from srnet.errors import ScanRejected
-from srnet.prepare.guards import check_amount, check_centres, warn_of_metal
+from srnet.prepare.guards import check_amount, check_centres, warn_of_contrast, warn_of_metal
 
 
 @pytest.mark.parametrize(("centre", "threshold"), [(241, 160), (380, 226), (365, 199)])
@@ -33,3 +33,9 @@ def test_impossible_amounts_are_refused(share):
 def test_metal_is_warned_of_by_volume():
     assert warn_of_metal(0.1, 3000) == []
     assert "7.4 ml above 3000 HU" in warn_of_metal(7.4, 3000)[0]
+
+
+def test_contrast_is_warned_of_by_the_volume_deep_within():
+    assert warn_of_contrast(4.9) == []
+    assert "17 ml" in warn_of_contrast(17.4)[0]
+    assert "contrast agent" in warn_of_contrast(17.4)[0]

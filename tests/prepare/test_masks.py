@@ -3,6 +3,7 @@ import pytest
 
 from srnet.prepare.masks import (
     close_gaps,
+    core,
     fill_holes,
     keep_cortical_pieces,
     largest_piece,
@@ -29,6 +30,25 @@ def test_pieces_need_size_and_cortex():
     cortex = box((20, 20, 20), (1, 2), (1, 9), (1, 9)) | crumb
     kept = keep_cortical_pieces(bone | kidney | crumb, cortex, smallest=10, fraction=0.03)
     np.testing.assert_array_equal(kept, bone)
+
+
+def test_the_core_is_what_a_ball_reaches_around_without_leaving():
+    steps = (2.0, 1.0, 1.0)
+    axes = zip(steps, np.ogrid[-15:16, -25:26, -25:26], strict=True)
+    distance = np.sqrt(sum((step * axis) ** 2 for step, axis in axes))
+    ball = distance < 20
+    inner = core(ball, 8.0, steps)
+    # Depth counts from the outermost voxels' centres, up to a voxel within the ball.
+    assert inner[distance < 9.5].all()
+    assert not inner[distance > 12].any()
+
+
+def test_a_thin_plate_and_the_edge_of_the_image_have_no_core():
+    assert not core(box((30, 30, 30), (0, 30), (0, 30), (10, 18)), 4.0, (1.0, 1.0, 1.0)).any()
+    whole = np.ones((20, 20, 20), bool)
+    inner = core(whole, 4.0, (1.0, 1.0, 1.0))
+    assert inner[10, 10, 10]
+    assert not inner[3].any()
 
 
 def gap(millimetres, spacing):

@@ -210,6 +210,9 @@ def test_no_couch_in_clinical_series(dicom_ct, name, skin, couch_ml, millilitres
     assert dense >= couch_ml, "there is a couch that a threshold alone keeps"
     assert result.bone_ml == pytest.approx(millilitres, rel=0.1)
     assert 150 <= result.threshold_hu <= 215
+    # Its heart and great vessels are full of contrast agent; the others' are not.
+    warned = any("heart or vessels" in warning for warning in result.warnings)
+    assert warned == (name == "lidc-0001")
 
 
 @pytest.mark.slow

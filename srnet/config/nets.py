@@ -32,7 +32,10 @@ class NetSettings(Settings):
         None, gt=0, le=2, description="channels as a fraction of the published; unset: `width`"
     )
     physics: Literal["none", "mlem"] = Field(
-        "none", description="mlem: end in two differentiable ML-EM updates against the x-rays"
+        "none", description="mlem: end in differentiable ML-EM updates against the x-rays"
+    )
+    sweeps: int = Field(
+        1, ge=1, le=20, description="of `physics: mlem`: updates by each x-ray, in turn"
     )
     output: Literal["revivable", "relu"] = Field(
         "revivable",

@@ -71,7 +71,9 @@ _METHODS = {
     "srnet3d_eq12": _srnet3d(loss=_EQUATION_12),
     "srnet3d_no_igdl": _srnet3d(loss=_EQUATION_12 | {"igdl": 0.0}),
     "srnet3d_no_ffl": _srnet3d(loss=_EQUATION_12 | {"ffl": 0.0}),
-    "srnet3d_dc": _srnet3d({"physics": "mlem"}, augment={"gain": 0.05, "noise": 0.01}),
+    "srnet3d_dc": _srnet3d(
+        {"physics": "mlem", "sweeps": 3}, augment={"gain": 0.05, "noise": 0.01}
+    ),
 }
 
 

@@ -58,22 +58,25 @@ def seen_by_both(views: Views) -> Tensor:
 
 
 class Mlem(nn.Module):
-    """The last layer of a network that knows its projector: one sweep over both views.
+    """The last layer of a network that knows its projector.
 
     Parameters
     ----------
     size
         Edge of volumes and x-rays.
+    sweeps
+        Updates by each view, in turn.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, sweeps: int = 1) -> None:
         super().__init__()
         self.size = size
+        self.sweeps = sweeps
 
     def forward(self, volume: Tensor, views: Views) -> Tensor:
-        """Return a positive volume (N, 1, S, S, S) after one update by each view."""
-        return fit_to_views(volume, views)
+        """Return a positive volume (N, 1, S, S, S) after the updates."""
+        return fit_to_views(volume, views, self.sweeps)
 
     def extra_repr(self) -> str:
-        """Return the size, for the printed network."""
-        return f"size={self.size}"
+        """Return the settings, for the printed network."""
+        return f"size={self.size}, sweeps={self.sweeps}"

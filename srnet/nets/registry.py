@@ -42,5 +42,5 @@ def build_net(net: Net, size: int) -> nn.Module:
     if net.physics == "mlem":
         from srnet.nets.mlem import Mlem
 
-        return PhysicsReconstructor(body, Mlem(size))
+        return PhysicsReconstructor(body, Mlem(size, net.sweeps))
     return Reconstructor(body, net.output)

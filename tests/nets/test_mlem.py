@@ -76,6 +76,14 @@ def test_computes_in_float32_under_autocast():
     torch.testing.assert_close(fitted, Mlem(SIZE)(volume.bfloat16().float(), views))
 
 
+def test_more_sweeps_of_the_layer_are_its_sweeps_in_turn():
+    views, start = views_of(some_volume()), torch.ones_like(some_volume())
+    once = Mlem(SIZE, sweeps=1)
+    torch.testing.assert_close(
+        Mlem(SIZE, sweeps=3)(start, views), once(once(once(start, views), views), views)
+    )
+
+
 def test_gradient_agrees_with_finite_differences():
     views = views_of(some_volume())
     start = torch.full((1, 1, SIZE, SIZE, SIZE), 0.4, requires_grad=True)

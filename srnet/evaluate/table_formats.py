@@ -157,8 +157,8 @@ def _latex_float(title: str, block: Block) -> str:
     body = "\n".join(_tex_line([_tex_cell(cell) for cell in row]) for row in block.rows)
     return rf"""\caption{{{_tex(f"{what[:1].upper()}{what[1:]}. {block.caption}.")}}}
 \centering\scriptsize\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{1.2}}
-\medskip\resizebox{{\ifdim\width>\textwidth\textwidth\else\width\fi}}{{!}}{{%
-\begin{{tabular}}{{l{"r" * (len(heads) - 1)}}}
+\medskip\resizebox{{\ifdim\width>\textwidth\textwidth\else\width\fi}}{{!}}
+{{\begin{{tabular}}{{l{"r" * (len(heads) - 1)}}}
 \hline
 {_tex_line(heads)}
 \hline

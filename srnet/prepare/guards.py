@@ -15,8 +15,8 @@ LEAST_BONE = 0.01
 SUSPICIOUS_BONE = 0.2
 MOST_BONE = 0.4
 LEAST_METAL_ML = 0.2
-CORE_DEPTH_MM = 8.0
-LEAST_CORE_ML = 5.0
+CORE_DEPTH_MM = 12.0
+LEAST_CORE_ML = 4.0
 
 
 def check_centres(bone_centre_hu: float, threshold_hu: float) -> None:
@@ -77,13 +77,13 @@ def warn_of_contrast(core_ml: float) -> list[str]:
     Parameters
     ----------
     core_ml
-        Volume above the threshold, before any filling, that lies `CORE_DEPTH_MM` or
-        deeper within. Under the cortex of bone is marrow, mostly fainter; a heart
-        or an aorta full of contrast agent is dense throughout.
+        Volume of the centres of all balls of radius `CORE_DEPTH_MM` that lie above the
+        threshold, before any filling. Under the cortex of bone is marrow, mostly
+        fainter; a heart or an aorta full of contrast agent is dense throughout.
     """
     if core_ml < LEAST_CORE_ML:
         return []
     return [
-        f"{core_ml:.0f} ml of what was kept as bone lie {CORE_DEPTH_MM:.0f} mm and more within "
-        "dense tissue: contrast agent in heart or vessels?"
+        f"{core_ml:.0f} ml of what was kept as bone lie {CORE_DEPTH_MM:.0f} mm deep in tissue as "
+        "dense throughout: contrast agent in heart or vessels?"
     ]

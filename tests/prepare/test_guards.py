@@ -36,6 +36,6 @@ def test_metal_is_warned_of_by_volume():
 
 
 def test_contrast_is_warned_of_by_the_volume_deep_within():
-    assert warn_of_contrast(4.9) == []
+    assert warn_of_contrast(3.9) == []
     assert "17 ml" in warn_of_contrast(17.4)[0]
     assert "contrast agent" in warn_of_contrast(17.4)[0]

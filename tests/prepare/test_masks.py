@@ -38,9 +38,9 @@ def test_the_core_is_what_a_ball_reaches_around_without_leaving():
     distance = np.sqrt(sum((step * axis) ** 2 for step, axis in axes))
     ball = distance < 20
     inner = core(ball, 8.0, steps)
-    # Depth counts from the outermost voxels' centres, up to a voxel within the ball.
-    assert inner[distance < 9.5].all()
-    assert not inner[distance > 12].any()
+    assert inner[distance < 12].all()
+    # A ball of voxels reaches up to one voxel less far than its radius.
+    assert not inner[distance > 14.5].any()
 
 
 def test_a_thin_plate_and_the_edge_of_the_image_have_no_core():

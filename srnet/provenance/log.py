@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,14 +47,21 @@ def logged(path: str | Path, job: Job) -> Iterator[None]:
 
 def _on_writing(failure: Exception, job: Job) -> SrnetError | None:
     """Name a failure to write: of the disk, or for want of permission beside an output."""
-    if not isinstance(failure, OSError):
+    number = _system_error(failure)
+    if number is None:
         return None
     outputs = [path for paths in job.outputs.values() for path in paths]
-    forbidden = failure.errno == errno.EACCES and failure.filename is not None
-    beside = forbidden and Path(failure.filename).parent in {Path(path).parent for path in outputs}
-    if failure.errno not in _DISK and not beside:
+    where = getattr(failure, "filename", None)
+    beside = where is not None and Path(where).parent in {Path(path).parent for path in outputs}
+    if number not in _DISK and not (number == errno.EACCES and beside):
         return None
     return SrnetError(
-        f"{', '.join(outputs)} cannot be written: {failure.strerror}; nothing "
+        f"{', '.join(outputs)} cannot be written: {os.strerror(number)}; nothing "
         "half-written is left: mend the disk, then give the same command again"
     )
+
+
+def _system_error(failure: Exception) -> int | None:
+    """Return the system's error number; HDF5 gives it in the text of a RuntimeError."""
+    said = re.search(r"\berrno = (\d+)", str(failure))
+    return int(said[1]) if said else getattr(failure, "errno", None)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import warnings
 
 import pytest
@@ -55,8 +56,18 @@ def test_the_log_keeps_messages_warnings_and_the_failure(job, tmp_path, fresh):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
 def test_what_keeps_an_output_from_being_written_is_said_with_a_cure(job, tmp_path, fresh, code):
     fresh()
-    failure = OSError(code, "for some reason", str(tmp_path / "drr/.1.partial.ap.png"))
-    with pytest.raises(SystemExit, match=r"drr/ap\.png cannot be written: for some.*mend the"):
+    failure = OSError(code, os.strerror(code), str(tmp_path / "drr/.1.partial.ap.png"))
+    said = rf"drr/ap\.png cannot be written: {os.strerror(code)}; .*mend the"
+    with pytest.raises(SystemExit, match=said):
+        fail(job, tmp_path / "job.log", failure)
+
+
+def test_a_full_disk_is_known_from_what_hdf5_says_of_it(job, tmp_path, fresh):
+    fresh()
+    failure = RuntimeError(
+        "Can't close dataset (file write failed: errno = 28, error message = ...)"
+    )
+    with pytest.raises(SystemExit, match=r"No space left on device"):
         fail(job, tmp_path / "job.log", failure)
 
 

@@ -169,7 +169,7 @@ def _bone_of_blocks(
             f"{settings.smallest_piece_mm3:.0f} mm3 or more has a cortex; "
             "take a CT that shows the spine"
         )
-    solid_core = core(mask[bounding_box(mask)], CORE_DEPTH_MM, blocks.spacing_mm)
+    solid_core = core(mask[box], CORE_DEPTH_MM, blocks.spacing_mm)
     warnings = warn_of_contrast(np.count_nonzero(solid_core) * blocks.voxel_mm3 / 1000)
     filled = _solid(mask, hu, blocks, settings)
     growth = np.count_nonzero(filled & ~mask) / max(1, int(np.count_nonzero(mask)))

@@ -164,7 +164,7 @@ def test_a_second_run_in_the_same_folder_is_refused_with_a_sentence(project, wor
 
 
 def test_a_full_disk_is_named_and_recovered_from(project, undisturbed, workplace):
-    """Results on a file system of 2 MB; the chain's are larger."""
+    """Results on a file system of 600 kB; the chain's are larger."""
     results = workplace / "results"
     results.mkdir()
     mounted = subprocess.run(

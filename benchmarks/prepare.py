@@ -2,17 +2,14 @@
 
     python benchmarks/prepare.py kmeans
     python benchmarks/prepare.py scan [CT.nii.gz]
-    python benchmarks/prepare.py startup [CT.nii.gz]
     python benchmarks/prepare.py cohort FOLDER ['PATTERN']
 
 `kmeans` clusters 512x512x300 voxels, as scikit-learn does on all of them in
 float64 (6.6 GB). `scan` takes one scan from its file to the bone volume, the
-128 cube and both x-rays, beside merely reading the file. `startup` tells what
-share of the processor time of the four jobs of a scan goes into starting Python
-and importing what their scripts do. Without a file, `scan` takes a generated
-patient with voxels of 0.7 mm, and `startup` the first scans of the generated
-cohort. Times are the best of three, taken in turn, in seconds of the clock; `scan` and
-`startup` in processor time, which other work on the machine disturbs less.
+128 cube and both x-rays, beside merely reading the file; without a file it takes a
+generated patient with voxels of 0.7 mm. Times are the best of three, taken in turn, in
+seconds of the clock; those of `scan` in processor time, which other work on the machine
+disturbs less.
 `cohort` takes all scans of a folder, whose names may have to match a pattern,
 from their files to the files of volume and x-rays, in as many processes as there
 are cores, and lists what was rejected.
@@ -33,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.duplicates import voxel_hash
 from srnet.acquire.scans import Scan, list_scans
 from srnet.config.cohort import CohortSettings, FolderSource, PhantomSource
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
@@ -43,7 +39,7 @@ from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import Volume, read_volume, write_volume
+from srnet.volume import Volume, write_volume
 from srnet.xray import write_xray
 
 TISSUES = ((-950, 30, 0.45), (-90, 25, 0.2), (50, 30, 0.3), (500, 180, 0.05))
@@ -158,76 +154,6 @@ def _peak_gib(path: Path) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
-PREAMBLE = """
-from snakemake.iocontainers import Snakemake
-from snakemake.logging import logger
-import srnet.provenance.log, srnet.provenance.record, srnet.rejection, srnet.volume
-"""
-STAGES = {
-    "acquire": "import srnet.acquire.acquire, srnet.acquire.duplicates, {reader}",
-    "separate_bone": "import srnet.prepare.separate_bone, SimpleITK",
-    "resample_volume": "import srnet.prepare.resample_volume, SimpleITK",
-    "project_drr": """
-import srnet.prepare.project_drr, srnet.xray
-from itk import itkIdentityTransformPython, itkPyBufferPython
-from itk import itkRayCastInterpolateImageFunctionPython
-""",
-}
-"""What the engine and the script of each stage import, libraries loaded late included."""
-READERS = {"folder": "srnet.acquire.local", "phantom": "srnet.acquire.phantom, scipy.ndimage"}
-GENERATED = 4
-
-
-def startup(rows: list[Scan]) -> None:
-    """Tell the share of processor time that the jobs of these scans spend on starting."""
-    reader = READERS[rows[0].source]
-    starting = {
-        stage: _processor_seconds(PREAMBLE + modules.format(reader=reader))
-        for stage, modules in STAGES.items()
-    }
-    each = [_working(row) for row in rows]
-    working = {stage: float(np.mean([times[stage] for times in each])) for stage in STAGES}
-    print(
-        f"{rows[0].scan_id} to {rows[-1].scan_id}: processor seconds a job, starting and working"
-    )
-    for stage in STAGES:
-        print(f"  {stage:18s}{starting[stage]:8.2f}{working[stage]:8.2f}")
-    start, work = sum(starting.values()), sum(working.values())
-    print(f"  {'all':18s}{start:8.2f}{work:8.2f}   share of starting {start / (start + work):.0%}")
-
-
-def _working(row: Scan) -> dict[str, float]:
-    """Return the processor time of each stage of one scan, files read and written."""
-    with TemporaryDirectory() as name:
-        ct, bone, volume = (Path(name) / f"{kind}.nii.gz" for kind in ("ct", "bone", "volume"))
-
-        def take() -> None:
-            canonical_ct = acquire(row, seed=1)
-            write_volume(ct, canonical_ct)
-            voxel_hash(canonical_ct)
-
-        def cast() -> None:
-            for xray in project_drr(read_volume(volume), DrrSettings()):
-                write_xray(Path(name) / "xray.png", xray)
-
-        tasks: dict[str, Callable[[], None]] = {
-            "acquire": take,
-            "separate_bone": lambda: write_volume(
-                bone, separate_bone(read_volume(ct), BoneSettings()).volume
-            ),
-            "resample_volume": lambda: write_volume(
-                volume, resample_volume(read_volume(bone), SIZE, ResampleSettings())
-            ),
-            "project_drr": cast,
-        }
-        return {stage: _least_processor_time(task) for stage, task in tasks.items()}
-
-
-def generated() -> list[Scan]:
-    """Return the first scans of the default cohort."""
-    return list_scans(CohortSettings(sources=(PhantomSource(count=GENERATED),)))
-
-
 def cohort(folder: Path, pattern: str = "*") -> None:
     """Prepare every scan of a folder; print the time, the thresholds, and what was rejected."""
     settings = CohortSettings(sources=(FolderSource(path=str(folder), include=pattern),))
@@ -259,28 +185,6 @@ def _one_of_many(folder: Path, row: Scan) -> float | str:
     return bone.threshold_hu
 
 
-def _processor_seconds(code: str) -> float:
-    """Return the least processor time of three runs of `code` in a new process."""
-    taken = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(taken)
-
-
-def _least_processor_time(task: Callable[[], None]) -> float:
-    """Return the least processor time of three runs, after one that loads what it needs."""
-    task()
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        task()
-        taken.append(time.process_time() - start)
-    return min(taken)
-
-
 def main(what: str, *files: str) -> None:
     """Run one of the comparisons."""
     os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -289,9 +193,6 @@ def main(what: str, *files: str) -> None:
         return
     if what == "cohort":
         cohort(Path(files[0]), *files[1:])
-        return
-    if what == "startup":
-        startup([file_scan(Path(file)) for file in files] or generated())
         return
     with TemporaryDirectory() as folder:
         path = Path(files[0]) if files else fine_patient(Path(folder))

@@ -129,3 +129,10 @@ class CohortSettings(Settings):
         description="distinct: each physical scan once, split by patient; "
         "paper: repeats counted and split by scan, which leaks patients",
     )
+    scans_per_job: int = Field(
+        8,
+        ge=1,
+        description="scans that a job of the preparation takes on average, or up to twice as "
+        "many, once that leaves eight jobs; more of them lose less time to the start of jobs, "
+        "fewer redo less when one scan changes",
+    )

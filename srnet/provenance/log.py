@@ -34,15 +34,17 @@ def logged(path: str | Path, job: Job) -> Iterator[None]:
     logging.captureWarnings(capture=True)
     # On a full disk the log would speak over the sentence that says so.
     logging.raiseExceptions = False
+    name = " ".join([job.rule, *job.wildcards.values()])
+    logging.info(name)
     try:
         yield
     except Exception as failure:
         mistake = failure if isinstance(failure, SrnetError) else _on_writing(failure, job)
         if mistake is None:
-            logging.exception("%s failed", job.rule)
+            logging.exception("%s failed", name)
             raise
-        logging.error("%s failed: %s", job.rule, mistake)
-        sys.exit(f"{job.rule}: {mistake}")
+        logging.error("%s failed: %s", name, mistake)
+        sys.exit(f"{name}: {mistake}")
 
 
 def _on_writing(failure: Exception, job: Job) -> SrnetError | None:

@@ -111,8 +111,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         step = 65536
         for start in range(0, len(body), step):
-            self.wfile.write(body[start : start + step])
+            # Counted first: once it is written, the test may look.
             self.site.sent += len(body[start : start + step])
+            self.wfile.write(body[start : start + step])
             if fault == "slow":
                 self.wfile.flush()
                 time.sleep(0.02)

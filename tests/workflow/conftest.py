@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,10 +84,14 @@ class Project:
         return done.returncode, done.stdout + done.stderr
 
     def pending(self, *arguments: str) -> dict[str, int]:
-        """Return the rules that would run, and how many jobs of each."""
+        """Return the stages that would run, and how many jobs of each."""
         output = self.snakemake("--dry-run", *(arguments or TARGETS))
-        counts = re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)
-        return {rule: int(count) for rule, count in counts if rule != "total"}
+        stages: Counter[str] = Counter()
+        # A dry run counts the jobs twice, before and after it lists them.
+        for rule, count in set(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)):
+            stages[rule.partition("__")[0]] += int(count)
+        del stages["total"]
+        return dict(stages)
 
     @contextmanager
     def edited(self, file: str, change: Callable[[str], str]) -> Iterator[None]:

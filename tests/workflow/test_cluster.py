@@ -17,6 +17,10 @@ import pytest
 import yaml
 from one_node import OneNode  # type: ignore[import-not-found]
 
+from srnet.acquire.batches import batch_scans
+from srnet.acquire.scans import list_scans
+from srnet.config.cohort import CohortSettings
+
 CONFIG = {
     "size": 32,
     "width": 0.125,
@@ -27,12 +31,14 @@ CONFIG = {
     "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},
     "tables": {"table1": ["first", "second"]},
 }
+BATCHES = batch_scans(list_scans(CohortSettings.parse(CONFIG["cohort"])), scans_per_job=8)
+STAGES = ("acquire", "separate_bone", "resample_volume", "project_drr")
+# Smaller bundles than the rules': more jobs for the queue to order.
+GROUPS = (f"{stage}__{batch}={stage}_{batch}" for batch in BATCHES for stage in STAGES)
 SLURM = (
     *("--workflow-profile", "slurm", "--jobs", "6", "--cores", "4", "--latency-wait", "10"),
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
-    # Smaller bundles than the profile's: more jobs for the queue to order.
-    *("--groups", "acquire=prepare", "separate_bone=prepare"),
-    *("resample_volume=resample", "project_drr=project", "--group-components", "prepare=1"),
+    *("--groups", *GROUPS),
 )
 TABLE = "results/table1.csv"
 

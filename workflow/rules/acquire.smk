@@ -21,26 +21,33 @@ rule download:
         "../scripts/download.py"
 
 
-rule acquire:
-    input:
-        files=scan_file,
-    output:
-        ct=temp("<results>/ct/{scan}.nii.gz"),
-        voxels="<results>/voxels/{scan}.txt",
-    log:
-        "<results>/logs/acquire/{scan}.log",
-    benchmark:
-        "<results>/benchmarks/acquire/{scan}.jsonl"
-    conda:
-        "../../envs/srnet.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        scan=scan_row,
-        seed=CONFIG.seed,
-        code=acquire_code,
-    message:
-        "Acquire {wildcards.scan} as a canonical CT"
-    script:
-        "../scripts/acquire.py"
+# From here to the x-rays one rule is one batch of scans; `BATCHES` says why.
+for batch, scans in BATCHES.items():
+
+    rule:
+        name:
+            f"acquire__{batch}"
+        input:
+            files=[file for scan in scans for file in SCANS[scan].files],
+        output:
+            ct=temp(expand("<results>/ct/{scan}.nii.gz", scan=scans)),
+            voxels=expand("<results>/voxels/{scan}.txt", scan=scans),
+        log:
+            f"<results>/logs/acquire/{batch}.log",
+        benchmark:
+            f"<results>/benchmarks/acquire/{batch}.jsonl"
+        group:
+            f"prepare_{batch}"
+        conda:
+            "../../envs/srnet.yaml"
+        resources:
+            mem_mb=memory_mb(4000),
+            runtime=60,
+        params:
+            scans={scan: SCANS[scan].plain() for scan in scans},
+            seed=CONFIG.seed,
+            code=acquire_code(scans),
+        message:
+            f"Batch {batch}: acquire canonical CTs of {count(scans)}"
+        script:
+            "../scripts/acquire.py"

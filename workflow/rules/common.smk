@@ -5,6 +5,7 @@ import snakemake
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
+from srnet.acquire.batches import batch_scans
 from srnet.acquire.scans import GENERATED, SOURCES, list_scans
 from srnet.clinical.case import read_cases
 from srnet.clinical.model_folder import MODEL_FILES
@@ -19,6 +20,10 @@ CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.
 config["results"] = CONFIG.results
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
+# The stages from a scan to its x-rays run in batches. Outputs cannot be functions of a
+# wildcard, so these stages have one rule a batch, named STAGE__BATCH; see `per_scan` in
+# scripts/_job.py.
+BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
@@ -54,11 +59,6 @@ def net_code(rule):
     return lambda wildcards: nets_code(rule, [wildcards.method])
 
 
-def scan_file(wildcards):
-    """Return the local file of a scan as a list, empty for generated ones."""
-    return SCANS[wildcards.scan].files
-
-
 def remote_file(wildcards):
     """Return where a downloaded file of a scan comes from."""
     scan = SCANS[wildcards.scan]
@@ -66,9 +66,10 @@ def remote_file(wildcards):
     return next(remote.plain() for remote in remotes if remote.name == wildcards.file)
 
 
-def acquire_code(wildcards):
-    """Digest the code of a scan's own source only."""
-    return digest_code("acquire", SOURCES[SCANS[wildcards.scan].source])
+def acquire_code(scans):
+    """Digest the code of the source of a batch only."""
+    source = SCANS[scans[0]].source
+    return lambda wildcards: digest_code("acquire", SOURCES[source])
 
 
 def cohort_code(rule, *modules):
@@ -79,10 +80,6 @@ def cohort_code(rule, *modules):
 def export_code(wildcards):
     network = f"srnet.nets.{CONFIG.net(wildcards.method).name}"
     return cohort_code("export_model", network)
-
-
-def scan_row(wildcards):
-    return SCANS[wildcards.scan].plain()
 
 
 def net_settings(wildcards):
@@ -116,6 +113,15 @@ def table_rows(wildcards):
     }
 
 
+def count(scans):
+    return "1 scan" if len(scans) == 1 else f"{len(scans)} scans"
+
+
+def memory_mb(first):
+    """Ask for more memory at each try."""
+    return lambda wildcards, attempt: first * attempt
+
+
 def caption(figure):
     return (RULES.parent / "report" / f"{figure}.rst").read_text(encoding="utf-8")
 
@@ -126,11 +132,19 @@ def table_scores(wildcards):
     )
 
 
+def is_temporary(files):
+    """Tell whether the file, or the files, of an output are removed after use."""
+    return any(
+        is_flagged(file, "temp")
+        for file in ([files] if isinstance(files, str) else files)
+    )
+
+
 def claim_results():
     """Refuse a second run in the same folder; write down what this run is made of."""
     temporary = {
-        made.name: [
-            name for name, file in made.output.items() if is_flagged(file, "temp")
+        made.name.partition("__")[0]: [
+            name for name, files in made.output.items() if is_temporary(files)
         ]
         for made in workflow.rules
     }

@@ -1,6 +1,6 @@
 """Turn one row of the scan table into a canonical CT and a digest of its voxels."""
 
-from _job import job
+from _job import job, per_scan
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.duplicates import voxel_hash
@@ -8,8 +8,9 @@ from srnet.acquire.scans import Scan
 from srnet.atomic import write_text
 from srnet.volume import write_volume
 
-with job(snakemake):
-    scan = Scan.parse(snakemake.params.scan)
-    volume = acquire(scan, seed=snakemake.params.seed)
-    write_volume(snakemake.output.ct, volume)
-    write_text(snakemake.output.voxels, voxel_hash(volume) + "\n")
+for one in per_scan(snakemake):
+    with job(one):
+        scan = Scan.parse(one.params.scan)
+        volume = acquire(scan, seed=one.params.seed)
+        write_volume(one.output.ct, volume)
+        write_text(one.output.voxels, voxel_hash(volume) + "\n")

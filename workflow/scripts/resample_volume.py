@@ -1,12 +1,13 @@
 """Resample one bone volume to the network's cube."""
 
-from _job import job
+from _job import job, per_scan
 
 from srnet.config.prepare import ResampleSettings
 from srnet.prepare.resample_volume import resample_volume
 from srnet.volume import read_volume, write_volume
 
-with job(snakemake):
-    bone = read_volume(snakemake.input.bone)
-    settings = ResampleSettings.parse(snakemake.params.resample)
-    write_volume(snakemake.output.volume, resample_volume(bone, snakemake.params.size, settings))
+for one in per_scan(snakemake):
+    with job(one):
+        bone = read_volume(one.input.bone)
+        settings = ResampleSettings.parse(one.params.resample)
+        write_volume(one.output.volume, resample_volume(bone, one.params.size, settings))

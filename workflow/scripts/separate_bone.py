@@ -1,12 +1,13 @@
 """Separate bone from soft tissue in one CT."""
 
-from _job import job
+from _job import job, per_scan
 
 from srnet.config.prepare import BoneSettings
 from srnet.prepare.separate_bone import separate_bone
 from srnet.volume import read_volume, write_volume
 
-with job(snakemake):
-    ct = read_volume(snakemake.input.ct)
-    bone = separate_bone(ct, BoneSettings.parse(snakemake.params.bone))
-    write_volume(snakemake.output.bone, bone.volume)
+for one in per_scan(snakemake):
+    with job(one):
+        ct = read_volume(one.input.ct)
+        bone = separate_bone(ct, BoneSettings.parse(one.params.bone))
+        write_volume(one.output.bone, bone.volume)

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for name, value in ordered.items():
         column = METRICS[name]
-        text = f"undefined: {column.undefined}" if math.isnan(value) else f"{value:.6g}"
-        print(f"{name:<12} {text} {column.unit}".rstrip())
+        undefined = f"undefined: {column.undefined}"
+        text = undefined if math.isnan(value) else f"{value:.6g} {column.unit}".rstrip()
+        print(f"{name:<12} {text}")
     return 0

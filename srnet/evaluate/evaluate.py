@@ -1,6 +1,6 @@
 """Stage: score the reconstructions of one row of the tables, scan by scan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from srnet.prepare.geometry import ConeBeam
 from srnet.rejection import raise_if_buried
 from srnet.xray import LEVELS
 
-__all__ = ["Pair", "evaluate", "read_pairs", "read_scores", "write_scores"]
+__all__ = ["Pair", "check_same_scans", "evaluate", "read_pairs", "read_scores", "write_scores"]
 
 KEYS = ["scan", "patient", "source"]
 """What names a row of the scores, before the columns of the metrics."""
@@ -161,3 +161,21 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         keep_default_na=False,
         na_values={column: [""] for column in COLUMNS},
     )
+
+
+def check_same_scans(scores: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse rows that were not scored on the same scans in the same order.
+
+    Raises
+    ------
+    SrnetError
+        With the first two rows that differ.
+    """
+    first, *others = scores
+    expected = list(scores[first]["scan"])
+    for name in others:
+        if list(scores[name]["scan"]) != expected:
+            raise SrnetError(
+                f"scores of '{name}' and '{first}' list different scans; "
+                "remove both score files and run again"
+            )

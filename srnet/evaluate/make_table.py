@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from srnet.errors import SrnetError
 from srnet.evaluate.columns import COLUMNS, COUNTS, METRICS, PAPER
-from srnet.evaluate.evaluate import read_scores
+from srnet.evaluate.evaluate import check_same_scans, read_scores
 from srnet.evaluate.names import printed_name
 from srnet.evaluate.printed import SIGNS, TITLES, Traits, printed_scores, traits
 from srnet.evaluate.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
-from srnet.evaluate.table_formats import Table, write_table
+from srnet.evaluate.table_formats import Table, reasons, write_table
 from srnet.stamp import record_id
 
 __all__ = ["TableCohort", "build_table", "make_table"]
@@ -76,7 +75,7 @@ def make_table(
         scores={Path(path).stem: read_scores(path) for path in scores},
         flops=_read_counts(flops),
         methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
-        notes=_cohort_notes(cohort),
+        notes=[*_cohort_notes(cohort), *_flops_notes(methods)],
     )
     for output in outputs:
         write_table(output, built)
@@ -96,7 +95,7 @@ def build_table(
     SrnetError
         If the rows were not scored on the same scans.
     """
-    _check_same_scans(scores)
+    check_same_scans(scores)
     signs = SIGNS[table]
     rows = []
     for name, frame in scores.items():
@@ -112,7 +111,7 @@ def build_table(
                 **_printed(table, method),
             }
         )
-    fixed = (*notes, *_reasons(scores), _interval_note(scores), _PRINTED_NOTE)
+    fixed = (*notes, *reasons(scores, COLUMNS), _interval_note(scores), _PRINTED_NOTE)
     record = f"record: {record_id() or 'none, made outside a recorded job'}"
     return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
 
@@ -130,30 +129,14 @@ def _printed(table: str, method: Traits) -> dict[str, float]:
     return {f"{column.name}_printed": printed.get(column.name, np.nan) for column in PAPER}
 
 
-def _check_same_scans(scores: Mapping[str, pd.DataFrame]) -> None:
-    first, *others = scores
-    expected = list(scores[first]["scan"])
-    for name in others:
-        if list(scores[name]["scan"]) != expected:
-            raise SrnetError(
-                f"scores of '{name}' and '{first}' list different scans; "
-                "remove both score files and run again"
-            )
-
-
-def _reasons(scores: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Say for every column with empty cells why they are empty."""
-    lines = []
-    for metric in COLUMNS:
-        missing = {name: int(frame[metric].isna().sum()) for name, frame in scores.items()}
-        if any(missing.values()):
-            total = sum(len(frame) for frame in scores.values())
-            lines.append(
-                f"{metric}: no value for {sum(missing.values())} of {total} scores: "
-                f"{METRICS[metric].undefined}"
-            )
-    lines.append(f"FLOPs: empty for floors: {METRICS['FLOPs'].undefined}")
-    return lines
+def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which counts of operations are empty, and which leave something out."""
+    notes = [f"FLOPs: empty for floors: {METRICS['FLOPs'].undefined}"]
+    ended = [name for name, method in methods.items() if method["net"].get("physics") == "mlem"]
+    if ended:
+        rows = ", ".join(map(printed_name, ended))
+        notes.append(f"FLOPs of {rows}: without the ML-EM updates, which are no convolutions")
+    return notes
 
 
 _PRINTED_NOTE = (
@@ -166,7 +149,10 @@ def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
     patients = next(iter(scores.values()))["patient"].nunique()
     if patients < FEWEST_PATIENTS:
         return f"intervals: none, of fewer than {FEWEST_PATIENTS} patients they mean nothing"
-    return f"intervals: 95 %, {RESAMPLES} bootstrap samples of {patients} patients"
+    return (
+        f"intervals: 95 %, {RESAMPLES} bootstrap samples of {patients} patients; "
+        f"none where fewer than {FEWEST_PATIENTS} have a value"
+    )
 
 
 def _cohort_notes(cohort: TableCohort) -> list[str]:

@@ -28,6 +28,7 @@ __all__ = [
     "IDENTICAL_DB",
     "PEAK",
     "Array",
+    "checked",
     "paper_scores",
     "psnr",
     "strict_scores",
@@ -68,7 +69,7 @@ def paper_scores(truth: Array, prediction: Array) -> dict[str, float]:
     SrnetError
         If the shapes differ, an edge is shorter than 7, or a value is not finite.
     """
-    truth, prediction = _checked(truth, prediction)
+    truth, prediction = checked(truth, prediction)
     error = _levels(prediction) - _levels(truth)
     squared = (error * error).astype(np.float64)
     return {
@@ -109,7 +110,7 @@ def strict_scores(
     SrnetError
         If the shapes differ, an edge is shorter than 11, or a value is not finite.
     """
-    truth, prediction = _checked(truth, prediction, shortest=11)
+    truth, prediction = checked(truth, prediction, shortest=11)
     error = np.abs(prediction - truth) * FULL_SCALE
     mse = float(np.mean(np.square(error)))
     true_bone, bone = truth > bone_threshold, prediction > bone_threshold
@@ -143,7 +144,7 @@ def psnr(mse: float, peak: float) -> float:
     """Return `20 log10(peak / sqrt(mse))` in dB, at most 100."""
     if mse == 0:
         return IDENTICAL_DB
-    return min(IDENTICAL_DB, float(20 * np.log10(peak / np.sqrt(mse))))
+    return float(np.minimum(IDENTICAL_DB, 20 * np.log10(peak / np.sqrt(mse))))
 
 
 def cosine(truth: Array, prediction: Array) -> float:
@@ -158,8 +159,14 @@ def cosine(truth: Array, prediction: Array) -> float:
     return float(a @ b) / lengths
 
 
-def _checked(truth: Array, prediction: Array, shortest: int = 7) -> tuple[Array, Array]:
-    """Return both arrays as float32, the prediction clipped to [0, 1]."""
+def checked(truth: Array, prediction: Array, shortest: int = 7) -> tuple[Array, Array]:
+    """Return both arrays as float32, the prediction clipped to [0, 1].
+
+    Raises
+    ------
+    SrnetError
+        If the shapes differ, an edge is shorter than `shortest`, or a value is not finite.
+    """
     if truth.shape != prediction.shape or truth.ndim != 3:
         raise SrnetError(
             f"truth has shape {truth.shape}, prediction {prediction.shape}: "

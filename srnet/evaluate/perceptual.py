@@ -27,6 +27,9 @@ FEATURES_SHA256 = "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c
 
 _BATCH = 32
 
+SHORTEST = 31
+"""Pixels along an edge below which AlexNet's strides leave nothing of an image."""
+
 
 class Perceptual:
     """LPIPS, version 0.1, on AlexNet.
@@ -69,7 +72,16 @@ class Perceptual:
         float
             Mean over the slices of each axis, then over the axes; 0 for
             identical volumes.
+
+        Raises
+        ------
+        SrnetError
+            If an edge is too short for the backbone.
         """
+        if min(truth.shape) < SHORTEST:
+            raise SrnetError(
+                f"shape {truth.shape}: LPIPS needs {SHORTEST} voxels or more along every edge"
+            )
         prediction = np.clip(prediction, 0, 1)
         axes = [self._axis(truth, prediction, axis) for axis in range(3)]
         return float(np.mean(axes))

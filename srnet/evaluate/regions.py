@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from srnet.errors import SrnetError
-from srnet.evaluate.metrics import FULL_SCALE, PEAK, Array, psnr
+from srnet.evaluate.metrics import FULL_SCALE, PEAK, Array, checked, psnr
 from srnet.evaluate.surface import SurfaceDistances, dice, surface_distances
 
 __all__ = ["MARGIN_MM", "REGIONS", "VERTEBRAE", "region_scores"]
@@ -66,18 +66,18 @@ def region_scores(
     Raises
     ------
     SrnetError
-        If the grids differ, or a label is none of VerSe's.
+        If the grids differ, a value is not finite, or a label is none of VerSe's.
     """
-    if not truth.shape == prediction.shape == labels.shape:
+    truth, clipped = checked(truth, prediction, shortest=1)
+    if truth.shape != labels.shape:
         raise SrnetError(
-            f"truth {truth.shape}, prediction {prediction.shape} and labels {labels.shape} "
-            "must lie on one grid; resample the labels by nearest neighbour"
+            f"volumes of shape {truth.shape} and labels of shape {labels.shape} must lie on one "
+            "grid; resample the labels by nearest neighbour"
         )
     found = [int(label) for label in np.unique(labels)]
     unknown = sorted(set(found) - set(VERTEBRAE) - set(_OTHER_LABELS))
     if unknown:
         raise SrnetError(f"labels {unknown} are no vertebrae; VerSe numbers C1 as 1 to L6 as 25")
-    clipped = np.clip(prediction, 0, 1).astype(np.float32)
     cells = _cells(labels, spacing_mm)
     bones = truth > bone_threshold, clipped > bone_threshold
     distances = surface_distances(*bones, spacing_mm)

@@ -17,7 +17,7 @@ from srnet.evaluate.evaluate import write_scores
 from srnet.evaluate.names import printed_name
 from srnet.evaluate.regions import MARGIN_MM, REGIONS, region_scores
 from srnet.evaluate.statistics import FEWEST_PATIENTS, bootstrap_intervals
-from srnet.evaluate.table_formats import Table, write_table
+from srnet.evaluate.table_formats import Table, reasons, write_table
 from srnet.stamp import record_id
 
 __all__ = ["region_table", "score_regions", "write_regions"]
@@ -117,6 +117,7 @@ def region_table(scores: pd.DataFrame) -> Table:
     )
     notes = (
         what if rows else "no test scan has vertebra labels",
+        *reasons({"regions": scores[scores["part"].isin(REGIONS.values())]}, metrics),
         f"intervals: 95 %, bootstrap of patients; none of fewer than {FEWEST_PATIENTS}",
         "every vertebra of every scan: regions.tsv",
         f"record: {record_id() or 'none, made outside a recorded job'}",

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +11,10 @@ import pandas as pd
 
 from srnet.atomic import write_text
 from srnet.errors import SrnetError
-from srnet.evaluate.columns import BLOCKS, Column
+from srnet.evaluate.columns import BLOCKS, METRICS, Column
 from srnet.page import html_page
 
-__all__ = ["Block", "Cell", "Table", "blocks", "write_table"]
+__all__ = ["Block", "Cell", "Table", "blocks", "reasons", "write_table"]
 
 _EMPTY = "\u2013"
 _ARROWS = {"higher": "↑", "lower": "↓"}
@@ -57,6 +57,18 @@ class Block:
     caption: str
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+
+def reasons(scores: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[str]:
+    """Say of every metric that scores lack why they do, one line each."""
+    lines = []
+    for metric in metrics:
+        missing = sum(int(frame[metric].isna().sum()) for frame in scores.values())
+        total = sum(map(len, scores.values()))
+        if missing:
+            why = METRICS[metric].undefined
+            lines.append(f"{metric}: no value for {missing} of {total} scores: {why}")
+    return lines
 
 
 def write_table(path: str | Path, table: Table) -> None:

@@ -75,9 +75,10 @@ def _one_scan(compared: Compared) -> Figure:
 def _ablation(compared: Compared, title: str) -> Figure:
     """Return one block for each row but the whole method: truth, whole method, that row.
 
-    Each block shows another test scan, all of them of about median error.
+    The first row that a table of ablations lists is the whole method. Each block shows
+    another test scan, all of them of about median error.
     """
-    whole, *ablations = compared.ordered()
+    whole, *ablations = compared.prediction_h5s
     if not ablations:
         raise SrnetError(
             f"{title}: one row is no comparison; list the whole method and its ablations in "

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from srnet.errors import SrnetError
 from srnet.evaluate.columns import COLUMNS
 from srnet.evaluate.compare_methods import compare, compare_methods, tidy
 from srnet.evaluate.evaluate import read_scores, write_scores
@@ -48,6 +49,21 @@ def test_metrics_without_values_have_no_line(frames):
     assert "LPIPS" not in set(compare(frames)["metric"])
 
 
+def test_an_ablation_is_compared_with_the_whole_method_of_its_own_table(frames):
+    references = {"x2ct": "all_zero"}
+    table = compare(frames, references).set_index(["method", "metric"])
+    assert table.loc[("x2ct", "Dice"), "reference"] == "all_zero"
+    assert table.loc[("x2ct", "Dice"), "difference"] == pytest.approx(1.05 + 2.1)
+    assert table.loc[("all_zero", "Dice"), "reference"] == "srnet3d"
+    assert table.loc[("srnet3d", "Dice"), "reference"] == ""
+
+
+def test_rows_that_list_their_scans_in_another_order_are_refused(frames):
+    frames["x2ct"] = frames["x2ct"][::-1]
+    with pytest.raises(SrnetError, match="list different scans"):
+        compare(frames)
+
+
 def test_without_3dsrnet_the_means_stand_alone(frames):
     del frames["srnet3d"]
     table = compare(frames)
@@ -60,8 +76,8 @@ def test_both_files_are_the_same_to_the_byte_when_made_twice(frames, tmp_path):
         write_scores(tmp_path / f"{name}.tsv", table)
     inputs = [tmp_path / f"{name}.tsv" for name in frames]
     outputs = tmp_path / "scores_all.tsv", tmp_path / "comparison.tsv"
-    compare_methods(inputs, *outputs)
+    compare_methods(inputs, *outputs, {})
     before = [path.read_bytes() for path in outputs]
-    compare_methods(inputs, *outputs)
+    compare_methods(inputs, *outputs, {})
     assert [path.read_bytes() for path in outputs] == before
     assert len(read_scores(outputs[0])) == 24

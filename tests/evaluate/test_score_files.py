@@ -80,6 +80,45 @@ def test_hounsfield_units_are_refused_as_truth(tmp_path, pair):
         score_files(tmp_path / "hu.nii.gz", tmp_path / "hu.nii.gz")
 
 
+@pytest.mark.parametrize(
+    "scale", [lambda x: x * 255, lambda x: x * 2500, lambda x: x * 2500 - 1024]
+)
+def test_predictions_on_another_scale_are_refused(arrays, pair, tmp_path, scale):
+    np.save(tmp_path / "scaled.npy", scale(pair[1]))
+    with pytest.raises(SrnetError, match=r"scaled\.npy: network values run from .* instead of"):
+        score_files(arrays[0], tmp_path / "scaled.npy")
+
+
+def test_a_network_may_leave_the_range_of_the_truth(arrays, pair, tmp_path):
+    np.save(tmp_path / "wild.npy", pair[1] * 1.7 - 0.1)
+    assert score_files(arrays[0], tmp_path / "wild.npy")["CS"] > 0
+
+
+def test_images_of_network_values_are_refused(pair, images, tmp_path):
+    grid = Grid(pair[0].shape, SPACING_MM, (10.0, 20.0, 30.0))
+    write_volume(tmp_path / "small.nii.gz", Volume(pair[1], grid))
+    with pytest.raises(SrnetError, match=r"small\.nii\.gz: its greatest value is .* multiply by"):
+        score_files(images[0], tmp_path / "small.nii.gz")
+
+
+def test_images_that_lie_apart_are_refused(pair, images, tmp_path):
+    grid = Grid(pair[0].shape, SPACING_MM, (10.0, 20.0, 230.0))
+    write_volume(tmp_path / "moved.nii.gz", Volume(pair[1] * np.float32(2500), grid))
+    with pytest.raises(SrnetError, match=r"lie apart: .* from \(10, 20, 30\) mm, .* 230\) mm"):
+        score_files(images[0], tmp_path / "moved.nii.gz")
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 1.0, np.nan)])
+def test_a_voxel_without_a_size_is_refused(arrays, spacing):
+    with pytest.raises(SrnetError, match="give three positive lengths"):
+        score_files(*arrays, spacing_mm=spacing)
+
+
+def test_images_take_no_other_voxel_size(images):
+    with pytest.raises(SrnetError, match="leave out --spacing-mm"):
+        score_files(*images, spacing_mm=(1.0, 1.0, 1.0))
+
+
 def test_an_array_against_an_image_is_refused(arrays, images):
     with pytest.raises(SrnetError, match="has no orientation"):
         score_files(arrays[0], images[1])
@@ -87,7 +126,7 @@ def test_an_array_against_an_image_is_refused(arrays, images):
 
 def test_images_of_other_voxels_are_refused(images, pair, tmp_path):
     grid = Grid(pair[0].shape, (4.0, 3.0, 3.0), (0.0, 0.0, 0.0))
-    write_volume(tmp_path / "other.nii.gz", Volume(pair[1], grid))
+    write_volume(tmp_path / "other.nii.gz", Volume(pair[1] * np.float32(2500), grid))
     with pytest.raises(SrnetError, match="resample one onto the other's grid"):
         score_files(images[0], tmp_path / "other.nii.gz")
 

@@ -60,6 +60,31 @@ def test_no_labels_in_the_test_set_is_an_empty_table(test_set, predict, labelled
     assert "no test scan has vertebra labels" in (tmp_path / "regions.md").read_text()
 
 
+def test_a_prediction_that_is_no_number_is_refused_with_its_scan(test_set, predict, labelled):
+    def one_hole(truth):
+        return np.where(truth == truth.max(), np.nan, truth)
+
+    with pytest.raises(SrnetError, match=r"^c: prediction has \d+ voxels that are NaN"):
+        score_regions([predict("x2ct", one_hole)], test_set, labelled, 1, 0.25)
+
+
+def test_a_region_without_bone_says_why_its_cells_are_empty(test_set, predict, labelled):
+    with h5py.File(test_set, "r+") as file:
+        file["ct"][2, file["ct"].shape[1] // 2 :] = 0
+    scores = score_regions([predict("x2ct", np.copy)], test_set, labelled, 1, 0.25)
+    assert scores.set_index("part")["MAE_bone"].isna().to_dict() == {
+        "L1": False,
+        "L2": True,
+        "lumbar": False,
+    }
+    assert not any("MAE_bone" in note for note in region_table(scores).notes)
+    with h5py.File(test_set, "r+") as file:
+        file["ct"][2] = 0
+    empty = score_regions([predict("x2ct", np.copy)], test_set, labelled, 1, 0.25)
+    notes = region_table(empty).notes
+    assert "MAE_bone: no value for 1 of 1 scores: the truth holds no bone" in notes
+
+
 def test_predictions_of_another_test_set_are_refused(test_set, predict, labelled):
     other = predict("x2ct", np.copy, scans=("x", "y", "z"))
     with pytest.raises(SrnetError, match="holds other scans"):

@@ -4,6 +4,7 @@ from PIL import Image
 
 from srnet.config.figures import FigureSettings
 from srnet.errors import SrnetError
+from srnet.figures import render_comparison as module
 from srnet.figures.render_comparison import Compared, render_comparison
 
 SETTINGS = FigureSettings(dpi=50)
@@ -30,6 +31,20 @@ def test_every_method_adds_a_column(fake_run, tmp_path):
 def test_ablation_draws_one_block_for_each_missing_part(fake_run, tmp_path, name):
     width = _width(fake_run, 3, name, tmp_path)
     assert width == pytest.approx((0.5 + 6 * 1.36 - 0.06 + 0.3) * 50, abs=2)
+
+
+def test_the_first_row_listed_is_the_whole_method_whatever_the_subject(fake_run, monkeypatch):
+    whole, *ablations = fake_run.predictions
+    shown = []
+    monkeypatch.setattr(
+        module,
+        "comparison_page",
+        lambda cases, *_: shown.extend(list(case.reconstructions) for _, case in cases),
+    )
+    settings = FigureSettings(subject=ablations[-1])
+    compared = Compared(fake_run.test, list(fake_run.predictions.values()), 0.25, settings)
+    module.COMPARISONS["fig8"](compared)
+    assert shown == [[whole, ablation] for ablation in ablations]
 
 
 def test_ablation_of_nothing_is_refused(fake_run, tmp_path):

@@ -122,6 +122,16 @@ def memory_mb(first):
     return lambda wildcards, attempt: first * attempt
 
 
+def whole_methods():
+    """Return for each ablation the row that its table lists first: the whole method."""
+    return {
+        row: whole
+        for whole, *ablations in filter(None, (TABLES.table3, TABLES.table2))
+        for row in ablations
+        if row not in TABLES.table1
+    }
+
+
 def caption(figure):
     return (RULES.parent / "report" / f"{figure}.rst").read_text(encoding="utf-8")
 

@@ -133,6 +133,7 @@ rule compare_methods:
     conda:
         "../../envs/srnet.yaml"
     params:
+        references=whole_methods(),
         code=code("compare_methods"),
     message:
         "Compare every row of the tables with 3DSRNet"

@@ -9,4 +9,5 @@ with job(snakemake):
         snakemake.input.scores,
         tidy_scores=snakemake.output.scores,
         comparison=snakemake.output.comparison,
+        references=snakemake.params.references,
     )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srnet.errors import SrnetError
 
-__all__ = ["Settings", "models_in", "overlay"]
+__all__ = ["Settings", "difference", "models_in", "overlay"]
 
 
 class Settings(BaseModel):
@@ -100,3 +100,15 @@ def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         nested = isinstance(old, Mapping) and isinstance(value, Mapping)
         result[key] = overlay(old, value) if nested else value  # type: ignore[arg-type]
     return result
+
+
+def difference(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of `values` is not in `base`: laid over `base`, it gives `values` again."""
+    nested = {
+        key: difference(value, base[key])
+        for key, value in values.items()
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+    }
+    plain = {key: value for key, value in values.items() if key not in nested}
+    own = {key: value for key, value in plain.items() if key not in base or base[key] != value}
+    return own | {key: inner for key, inner in nested.items() if inner}

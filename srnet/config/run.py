@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from srnet.config.base import Settings, overlay
+from srnet.config.base import Settings, difference, overlay
 from srnet.config.clinical import ClinicalSettings
 from srnet.config.cohort import CohortSettings
 from srnet.config.dataset import SplitSettings
@@ -58,7 +58,7 @@ def _srnet3d(net: dict[str, Any] | None = None, **train: Any) -> MethodSettings:
 
 
 # The MSE of eq. 11 has a factor of 1/2.
-_EQUATION_12 = {"mse": 0.25, "igdl": 0.25, "ffl": 0.25}
+_EQUATION_12 = {"mse": 0.25, "igdl": 0.25, "ffl": 0.25, "projection": 0.0}
 _METHODS = {
     "psr": MethodSettings(net=PsrSettings()),
     "sit": MethodSettings(net=SitSettings()),
@@ -135,8 +135,10 @@ class Config(Settings):
         return net if net.width is not None else net.model_copy(update={"width": self.width})
 
     def training(self, method: str) -> TrainSettings:
-        """Return the training settings of `method`: `train` with its own changes laid over."""
-        changes = self.methods[method].train
-        base = {key: getattr(self.train, key) for key in self.train.model_fields_set}
-        plain = TrainSettings.model_validate(base).plain()
-        return TrainSettings.parse(overlay(plain, changes))
+        """Return the training settings of `method`: `train` with its own changes laid over.
+
+        A method may choose another recipe; what the run changes of its own recipe is kept.
+        """
+        recipe = {"recipe": self.train.recipe}
+        changed = difference(self.train.plain(), TrainSettings.parse(recipe).plain())
+        return TrainSettings.parse(overlay(recipe | changed, self.methods[method].train))

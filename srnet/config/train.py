@@ -1,7 +1,7 @@
 """Settings of the training: optimiser, schedule, losses, recipes."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,12 @@ class LossWeights(Settings):
     )
     ffl: float = Field(0.0, ge=0, description="focal frequency loss, eqs 8-10")
     adversarial: float = Field(0.0, ge=0, description="least-squares GAN, generator's side")
+
+    @model_validator(mode="after")
+    def _check_some(self) -> Self:
+        if not any(self.plain().values()):
+            raise ValueError("every weight is 0, so nothing would be learned; set mse: 1")
+        return self
 
 
 class AugmentSettings(Settings):
@@ -74,7 +80,8 @@ class TrainSettings(Settings):
     recipe: Literal["quick", "paper", "paper_literal", "released"] = Field(
         "quick",
         description="quick: minutes on a CPU; paper: section IV.A with an adversarial term; "
-        "paper_literal: eq. 11 as printed, without one; released: as the authors' later release",
+        "paper_literal: eq. 11 as printed, without one; released: X2CT-GAN's training, on which "
+        "the authors' later release builds",
     )
     optimiser: Literal["adam", "sgd"] = Field("adam", description="optimiser of both networks")
     learning_rate: float = Field(3e-3, gt=0, description="initial learning rate")

@@ -132,10 +132,8 @@ def _printed(table: str, method: Traits) -> dict[str, float]:
 def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which counts of operations are empty, and which leave something out."""
     notes = [f"FLOPs: empty for floors: {METRICS['FLOPs'].undefined}"]
-    ended = [name for name, method in methods.items() if method["net"].get("physics") == "mlem"]
-    if ended:
-        rows = ", ".join(map(printed_name, ended))
-        notes.append(f"FLOPs of {rows}: without the ML-EM updates, which are no convolutions")
+    if any(method["net"].get("physics") == "mlem" for method in methods.values()):
+        notes.append("FLOPs: thop counts no matrix products, so no ML-EM; FLOPs_true has both")
     return notes
 
 

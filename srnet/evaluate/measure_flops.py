@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from srnet.atomic import write_text
 from srnet.config.nets import Net
 from srnet.nets.registry import build_body
+from srnet.nets.views import Views
 
 __all__ = ["Flops", "count_paper_flops", "count_true_flops", "measure_flops", "write_flops"]
 
@@ -48,17 +49,35 @@ class Flops:
 def measure_flops(net: Net, size: int) -> Flops:
     """Count the parameters and operations of `net` on x-rays of `size` pixels a side.
 
-    The output activation and ML-EM updates are not counted: they have neither
-    convolutions nor matrix products.
+    ML-EM updates are matrix products and count in the true operations; the
+    paper's convention knows no matrix products.
     """
     with torch.device("meta"):
         body = build_body(net, size)
         image = torch.empty(1, 2, size, size)
     parameters = sum(parameter.numel() for parameter in body.parameters())
     with torch.no_grad():
-        true_flops = count_true_flops(body, lambda: body(image))
+        true_flops = count_true_flops(body, lambda: body(image)) + _physics_flops(net, size)
         paper_flops = count_paper_flops(body, lambda: body.published(image))
     return Flops(parameters, true_flops, paper_flops)
+
+
+def _physics_flops(net: Net, size: int) -> int:
+    """Return the operations of the ML-EM updates that `net` ends in."""
+    if net.physics == "none":
+        return 0
+    from srnet.nets.mlem import Mlem
+
+    updates = Mlem(size, net.sweeps)
+    with torch.device("meta"):
+        views = Views(
+            torch.empty(1, 2, size, size),
+            torch.empty(1, 2, size, size),
+            torch.empty(1, 3),
+            torch.empty(1),
+        )
+        start = torch.empty(1, 1, size, size, size)
+    return count_true_flops(updates, lambda: updates(start, views))
 
 
 def write_flops(path: str | Path, flops: Mapping[str, Flops]) -> None:

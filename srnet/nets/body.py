@@ -1,19 +1,8 @@
 """What every network body has in common, and the width of its layers."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
-__all__ = ["Body", "full_precision", "scaled"]
-
-
-def full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Return a context without automatic mixed precision, for layers that rounding hurts."""
-    if not torch.amp.is_autocast_available(device.type):  # as on the meta device
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)
+__all__ = ["Body", "scaled"]
 
 
 def scaled(channels: int, width: float, multiple: int = 1) -> int:

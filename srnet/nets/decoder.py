@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from srnet.nets.convolution import SlicewiseConv3d
 from srnet.nets.encoder import BASE
 from srnet.nets.lift import volume_channels
+from srnet.nets.normalisation import InstanceNorm3d
 
 __all__ = ["Decoder", "Level"]
 
 
 def _normalised(convolution: nn.Module, channels: int) -> nn.Sequential:
-    return nn.Sequential(convolution, nn.InstanceNorm3d(channels), nn.ReLU())
+    return nn.Sequential(convolution, InstanceNorm3d(channels), nn.ReLU())
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:

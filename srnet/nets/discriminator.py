@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from srnet.nets.body import scaled
 from srnet.nets.convolution import to_channels_last
+from srnet.nets.normalisation import InstanceNorm3d
 
 __all__ = ["Discriminator"]
 
@@ -33,7 +34,7 @@ class Discriminator(nn.Module):
             first = index == 0
             layers.append(nn.Conv3d(inputs, outputs, 4, stride=stride, padding=2, bias=first))
             if not first:
-                layers.append(nn.InstanceNorm3d(outputs))
+                layers.append(InstanceNorm3d(outputs))
             layers.append(nn.LeakyReLU(0.2))
             inputs = outputs
         layers.append(nn.Conv3d(inputs, 1, 4, padding=2))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from srnet.config.nets import EteSettings
 from srnet.nets.body import Body, scaled
 from srnet.nets.convolution import SlicewiseConv3d
+from srnet.nets.normalisation import InstanceNorm3d
 
 __all__ = ["Ete", "build"]
 
@@ -31,7 +32,7 @@ def build(net: EteSettings, size: int) -> Body:
 
 def _unit(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, padding=1), nn.InstanceNorm3d(outputs), nn.ReLU()
+        nn.Conv3d(inputs, outputs, 3, padding=1), InstanceNorm3d(outputs), nn.ReLU()
     )
 
 

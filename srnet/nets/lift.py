@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from srnet.nets.body import scaled
 from srnet.nets.convolution import RepeatedConv3d
 from srnet.nets.encoder import BASE
+from srnet.nets.normalisation import InstanceNorm3d
 
 __all__ = ["BottomLift", "SkipLift", "volume_channels"]
 
@@ -49,7 +50,7 @@ class SkipLift(nn.Module):
         )
         self.deep = nn.Sequential(
             RepeatedConv3d(depth_channels, edge),
-            nn.InstanceNorm3d(depth_channels),
+            InstanceNorm3d(depth_channels),
             nn.ReLU(),
         )
 

@@ -9,6 +9,7 @@ differentiable, so that a network can be trained through it.
 import torch
 from torch import Tensor, nn
 
+from srnet.nets.precision import full_precision
 from srnet.nets.projector import Projection, projections
 from srnet.nets.views import Views
 
@@ -17,13 +18,17 @@ __all__ = ["Mlem", "fit_to_views", "mlem_update", "seen_by_both"]
 _EPSILON = 1e-6
 
 
-def mlem_update(volume: Tensor, measured: Tensor, projection: Projection) -> Tensor:
+def mlem_update(
+    volume: Tensor, measured: Tensor, projection: Projection, seen: Tensor | None = None
+) -> Tensor:
     """Return one ML-EM update of `volume` (N, S, S, S) by one view (N, S, S).
 
-    Voxels that no ray of the view meets keep their value.
+    Voxels that no ray of the view meets keep their value. `seen` is the
+    back-projection of ones, where it is known already.
     """
     ratio = measured / projection.forward(volume).clamp(min=_EPSILON)
-    seen = projection.transpose(torch.ones_like(measured))
+    if seen is None:
+        seen = projection.transpose(torch.ones_like(measured))
     update = projection.transpose(ratio) / seen.clamp(min=_EPSILON)
     return volume * torch.where(seen > _EPSILON, update, 1.0)
 
@@ -35,12 +40,14 @@ def fit_to_views(volume: Tensor, views: Views, sweeps: int = 1) -> Tensor:
     need the precision. `views.integral` holds the line integrals in network
     values times mm.
     """
-    with torch.autocast(volume.device.type, enabled=False):
+    with full_precision(volume.device):
         fitted = volume[:, 0].float()
         pair = projections(views.spacing_mm, volume.shape[-1], views.source_mm)
+        measured = views.integral.float().unbind(dim=1)
+        seen = [each.transpose(torch.ones_like(measured[0])) for each in pair]
         for _ in range(sweeps):
-            for channel, projection in enumerate(pair):
-                fitted = mlem_update(fitted, views.integral[:, channel].float(), projection)
+            for line_integrals, projection, weight in zip(measured, pair, seen, strict=True):
+                fitted = mlem_update(fitted, line_integrals, projection, weight)
     return fitted[:, None]
 
 

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from srnet.errors import SrnetError
-
 __all__ = ["AP", "LATERAL", "VIEWS", "Axis", "Projection", "projections"]
 
 
@@ -96,22 +94,11 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
     size
         Edge S of volume and x-rays.
     source_mm
-        (N,) distance from source to isocentre, the centre of the volume.
-
-    Raises
-    ------
-    SrnetError
-        If a source lies inside the volume.
+        (N,) distance from source to isocentre, the centre of the volume; it lies
+        outside (`srnet.train.data.make_views` sees to that).
     """
     spacing, source = spacing_mm.float(), source_mm.float().view(-1, 1)
     centred = torch.arange(size, device=spacing.device) - (size - 1) / 2
-    reach = spacing.amax(1, keepdim=True) * (size - 1) / 2
-    if bool((reach >= source).any()):
-        raise SrnetError(
-            f"a source {source.min().item():g} mm from the isocentre stands inside a volume "
-            f"that reaches {reach.max().item():g} mm; mend the spacing, or raise "
-            "drr.source_to_isocentre_mm"
-        )
     return _projection(AP, spacing, centred, source), _projection(
         LATERAL, spacing, centred, source
     )

@@ -2,9 +2,8 @@
 
 import importlib
 
-from torch import nn
-
 from srnet.config.nets import Net
+from srnet.nets.activation import ACTIVATIONS
 from srnet.nets.body import Body
 from srnet.nets.convolution import to_channels_last
 from srnet.nets.reconstructor import PhysicsReconstructor, Reconstructor
@@ -27,7 +26,7 @@ def build_body(net: Net, size: int) -> Body:
     return body
 
 
-def build_net(net: Net, size: int) -> nn.Module:
+def build_net(net: Net, size: int) -> Reconstructor:
     """Return the network: `forward(views)` gives (N, 1, size, size, size), at least 0.
 
     Parameters
@@ -43,4 +42,4 @@ def build_net(net: Net, size: int) -> nn.Module:
         from srnet.nets.mlem import Mlem
 
         return PhysicsReconstructor(body, Mlem(size, net.sweeps))
-    return Reconstructor(body, net.output)
+    return Reconstructor(body, ACTIVATIONS[net.output])

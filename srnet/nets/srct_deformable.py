@@ -16,6 +16,7 @@ from torch.nn.functional import grid_sample
 
 from srnet.nets.body import scaled
 from srnet.nets.lift import volume_channels
+from srnet.nets.normalisation import InstanceNorm3d
 from srnet.nets.refinement import Refinement
 
 __all__ = ["DeformableAttention", "DeformableSrct"]
@@ -106,8 +107,10 @@ class DeformableAttention(nn.Module):
         values = self.value(tokens).split([prod(shape) for shape in place.shapes], dim=1)
         total = torch.zeros_like(tokens).view(batch, count, _HEADS, -1).permute(0, 2, 3, 1)
         for level, (shape, value) in enumerate(zip(place.shapes, values, strict=True)):
-            extent = offsets.new_tensor(shape[::-1])
-            where = place.centres[:, None, None] + offsets[:, :, :, level] / extent
+            # Apart by axis: a tensor of the extents would be a copy to the GPU that waits.
+            steps = offsets[:, :, :, level].unbind(-1)
+            shares = [step / extent for step, extent in zip(steps, shape[::-1], strict=True)]
+            where = place.centres[:, None, None] + torch.stack(shares, dim=-1)
             sampled = _sample(value, shape, where)
             weight = weights[:, :, :, level].permute(0, 2, 1, 3).unsqueeze(2)
             total = total + (sampled * weight).sum(dim=-1)
@@ -165,10 +168,10 @@ class _Join(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv3d(channels, channels, 3, padding=1),
-            nn.InstanceNorm3d(channels, affine=True),
+            InstanceNorm3d(channels, affine=True),
             nn.ReLU(),
             nn.Conv3d(channels, channels, 1),
-            nn.InstanceNorm3d(channels, affine=True),
+            InstanceNorm3d(channels, affine=True),
         )
 
     def forward(self, skip: Tensor, seen: Tensor) -> Tensor:

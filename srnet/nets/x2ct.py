@@ -8,10 +8,11 @@ mean of the two views' volumes replaces them and joins the third decoder.
 from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
-from srnet.nets.body import Body, full_precision
+from srnet.nets.body import Body
 from srnet.nets.decoder import Decoder
 from srnet.nets.encoder import Encoder, map_sizes, skip_channels
 from srnet.nets.lift import BottomLift, SkipLift
+from srnet.nets.precision import full_precision
 from srnet.nets.refinement import Refinement
 
 __all__ = ["ViewNet", "X2ctMultiView", "X2ctSingleView", "build"]

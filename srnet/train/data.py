@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from srnet.errors import SrnetError
 from srnet.nets.views import Views
 from srnet.prepare.gamma import correct_gamma
 from srnet.target import TARGET_MAX
@@ -122,7 +123,18 @@ def make_views(
         Distance from either source to the middle of the volume.
     gamma
         Gamma-correct the images (eqs 19-20); line integrals stay as they are.
+
+    Raises
+    ------
+    SrnetError
+        If the source stands inside a volume.
     """
+    reach = spacing_mm.max() * (grey.shape[-1] - 1) / 2
+    if reach >= source_to_isocentre_mm:
+        raise SrnetError(
+            f"a source {source_to_isocentre_mm:g} mm from the isocentre stands inside a volume "
+            f"that reaches {reach:g} mm; mend the spacing, or raise drr.source_to_isocentre_mm"
+        )
     scale = full_scale_hu_mm[:, :, None, None].astype(np.float32) / np.float32(TARGET_MAX)
     spacing = spacing_mm.astype(np.float32)
     source = np.full(len(grey), source_to_isocentre_mm, np.float32)

@@ -214,7 +214,8 @@ class _Loop:
             raise SrnetError(
                 f"training stopped in epoch {self.course.epoch + 1}: {failure}. Last good state: "
                 f"{self.course.last_good_state()}. Lower train.learning_rate "
-                f"({self.run.settings.learning_rate:g}), or set train.precision to float32"
+                f"({self.run.settings.learning_rate:g}), or set train.precision to float32; a "
+                "changed setting starts the training anew"
             ) from None
         return dict(means)
 

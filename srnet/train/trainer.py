@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -17,6 +17,7 @@ from srnet.config.train import TrainSettings
 from srnet.errors import SrnetError
 from srnet.losses import lsgan_discriminator, lsgan_generator, weigh_terms
 from srnet.nets.discriminator import Discriminator
+from srnet.nets.reconstructor import Reconstructor
 from srnet.nets.registry import build_net
 from srnet.train.augment import augment
 from srnet.train.checkpoint import named, optimiser_tensors, restore_optimiser, under
@@ -30,7 +31,7 @@ _LOOK_EVERY = 20
 
 
 class Diverged(SrnetError):
-    """Say that a loss is no longer a finite number."""
+    """Say that a loss or a weight is no longer a finite number."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,10 @@ class Trainer:
             self._discriminator = self._player(Discriminator(net.width or 1.0))
 
     @property
-    def net(self) -> nn.Module:
+    def net(self) -> Reconstructor:
         """Return the network to validate and keep: the average where there is one."""
-        return self._generator.net if self._average is None else self._average.module
+        kept: Any = self._generator.net if self._average is None else self._average.module
+        return cast(Reconstructor, kept)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that the next epoch depends on."""
@@ -117,7 +119,7 @@ class Trainer:
         Raises
         ------
         Diverged
-            If a term is not finite.
+            If a term is not finite, or a weight at the end of the epoch.
         """
         # Seeded anew, so that an epoch needs no random state of its predecessors.
         torch.manual_seed(self._epoch_seed(epoch) + self._fabric.global_rank)
@@ -126,10 +128,14 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         for step, batches in enumerate(self._batches(epoch, samples)):
             self._set_learning_rate((epoch + step / steps) / self._settings.epochs)
-            for name, value in self._step(batches).items():
+            for name, value in self.step(batches).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value
             looked_at = step + 1 == steps or (step + 1) % _LOOK_EVERY == 0
-            yield self._means(sums, step + 1) if looked_at else {}
+            means = self._means(sums, step + 1) if looked_at else {}
+            if step + 1 == steps:
+                # A gradient can be lost behind a finite loss; what is kept must not be.
+                self._check_weights()
+            yield means
 
     def _player(self, net: nn.Module) -> _Player:
         optimiser = build_optimiser(net, self._settings)
@@ -147,6 +153,7 @@ class Trainer:
     def _batches(self, epoch: int, samples: Samples) -> Iterator[list[Batch]]:
         """Yield this process's batches of every step."""
         order = epoch_order(len(samples), self._scans_a_step(), self._epoch_seed(epoch))
+        order = order.to(samples.ct.device)
         for share in order.view(
             -1, self._fabric.world_size, self._settings.accumulate, self._size
         ):
@@ -164,8 +171,14 @@ class Trainer:
             for group in player.optimiser.param_groups if player else ():
                 group["lr"] = rate
 
-    def _step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Move the generator by one step, then the discriminator; return the mean terms."""
+    def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Move the generator by one step, then the discriminator; return the mean terms.
+
+        Parameters
+        ----------
+        batches
+            As many as one step averages the gradients of, on this process's device.
+        """
         values: dict[str, Tensor] = {}
         seen = [
             Batch(augment(each.views, self._settings.augment), each.target) for each in batches
@@ -189,15 +202,14 @@ class Trainer:
         volume = self._generator.placed(batch.views)
         terms = weigh_terms(self._settings.loss.plain(), volume, batch.target)
         if self._discriminator is not None:
-            scores = self._discriminator.placed(batch.views.image, volume)
+            with self._alone(self._discriminator, True), _frozen(self._discriminator.net):
+                scores = self._discriminator.placed(batch.views.image, volume)
             terms["adversarial"] = self._settings.loss.adversarial * lsgan_generator(scores)
         return volume, {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
     def _judge(
         self, discriminator: _Player, batches: Sequence[Batch], made: Sequence[Tensor]
     ) -> Tensor:
-        # The generator's pass left gradients in the discriminator.
-        discriminator.optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self._fabric.device)
         for index, (batch, volume) in enumerate(zip(batches, made, strict=True)):
             with self._alone(discriminator, index + 1 < len(batches)):
@@ -220,6 +232,12 @@ class Trainer:
         player.optimiser.step()
         player.optimiser.zero_grad(set_to_none=True)
 
+    def _check_weights(self) -> None:
+        for name, player in (("network", self._generator), ("discriminator", self._discriminator)):
+            weights = [each.detach().norm() for each in player.net.parameters()] if player else []
+            if weights and not bool(torch.stack(weights).isfinite().all()):
+                raise Diverged(f"a weight of the {name} is no finite number")
+
     def _means(self, sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
         stacked = torch.stack([value.float() for value in sums.values()]) / count
         shared: Any = self._fabric.all_reduce(stacked, reduce_op="mean")
@@ -228,6 +246,19 @@ class Trainer:
         if lost:
             raise Diverged(f"the loss term '{lost[0]}' is {means[lost[0]]}")
         return means
+
+
+@contextmanager
+def _frozen(net: nn.Module) -> Iterator[None]:
+    """Keep a pass through `net` from making gradients of its weights."""
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def _add(sums: dict[str, Tensor], values: Mapping[str, Tensor], count: int) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from srnet.errors import SrnetError
+from srnet.nets.reconstructor import Reconstructor
 from srnet.target import TARGET_MAX
 from srnet.train.data import Samples
 
@@ -27,6 +28,9 @@ class Validation:
         Cosine similarity, 0 for an empty prediction.
     max_prediction
         Largest network value that was predicted anywhere.
+    contrast
+        Largest difference between two voxels of one volume as the network makes
+        it, before any physics.
     truth, prediction
         (S, S, S) network values of the first case.
     """
@@ -34,6 +38,7 @@ class Validation:
     psnr3d: float
     cosine: float
     max_prediction: float
+    contrast: float
     truth: Tensor
     prediction: Tensor
 
@@ -44,14 +49,16 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(net: nn.Module, samples: Samples, device: torch.device) -> Validation:
+def validate(net: Reconstructor, samples: Samples, device: torch.device) -> Validation:
     """Score `net` in evaluation mode, case by case."""
     net.eval()
-    psnr, similarity, largest = 0.0, 0.0, 0.0
+    psnr, similarity, largest, contrast = 0.0, 0.0, 0.0, 0.0
     first: tuple[Tensor, Tensor] | None = None
     for each in samples.batches(torch.arange(len(samples)), size=1):
         batch = each.to(device)
-        prediction = net(batch.views).float()
+        start = net.start(batch.views)
+        prediction = net.finish(start, batch.views).float()
+        contrast = max(contrast, (start.max() - start.min()).item())
         largest = max(largest, prediction.max().item())
         prediction = prediction.clamp(0, 1)
         psnr += psnr3d(prediction, batch.target)
@@ -60,26 +67,29 @@ def validate(net: nn.Module, samples: Samples, device: torch.device) -> Validati
     if first is None:
         raise SrnetError("the validation set is empty; raise split.validation_fraction")
     net.train()
-    return Validation(psnr / len(samples), similarity / len(samples), largest, *first)
+    means = psnr / len(samples), similarity / len(samples)
+    return Validation(*means, largest, contrast, *first)
 
 
 def raise_if_dead(validation: Validation) -> None:
-    """Stop a training whose output is all but zero.
+    """Stop a training whose output is the same everywhere, which nearly always means zero.
 
     Less than one voxel in a hundred is bone, so that an empty volume is a
     strong attractor; behind a ReLU there is no way back from it. PSNR and MAE
-    do not show it, since empty volumes score well.
+    do not show it, since empty volumes score well, and no score shows it where
+    physics makes a back-projection of what the network left empty.
 
     Raises
     ------
     SrnetError
-        If no voxel of the validation set is predicted above 0.01.
+        If no volume of the validation set has a contrast of 0.01.
     """
-    if validation.max_prediction < _DEAD:
+    if validation.contrast < _DEAD:
         raise SrnetError(
-            f"the network predicts empty volumes: its largest value over the validation set is "
-            f"{validation.max_prediction:.3g}. Its output has died; set train.optimiser to adam, "
-            f"lower train.learning_rate (2e-3 holds) and keep train.loss.projection above 0"
+            f"the network makes empty volumes: over the validation set no two of its values "
+            f"differ by more than {validation.contrast:.3g}. Its output has died; set "
+            f"train.optimiser to adam, lower train.learning_rate (2e-3 holds) and keep "
+            f"train.loss.projection above 0"
         )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from srnet.config.base import overlay
+from srnet.config.base import difference, overlay
 from srnet.config.run import Config
 from srnet.errors import SrnetError
 
@@ -46,3 +46,11 @@ def test_overlay_changes_only_what_it_names():
     assert overlay(base, {"a": {"b": 9}}) == {"a": {"b": 9, "c": 2}, "d": 3}
     assert overlay(base, {}) == base
     assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+def test_a_difference_laid_over_its_base_gives_the_values_again():
+    base = {"a": 1, "inner": {"b": 2, "c": 3}, "same": {"d": 4}}
+    values = {"a": 1, "inner": {"b": 5, "c": 3}, "same": {"d": 4}, "new": [6]}
+    assert difference(values, base) == {"inner": {"b": 5}, "new": [6]}
+    assert overlay(base, difference(values, base)) == values
+    assert difference(base, base) == {}

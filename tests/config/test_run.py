@@ -7,6 +7,7 @@ import yaml
 
 from srnet.config.base import overlay
 from srnet.config.run import Config
+from srnet.errors import SrnetError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED_DEFAULT, SHIPPED_PAPER = ROOT / "config.yaml", ROOT / "config" / "paper.yaml"
@@ -48,6 +49,27 @@ def test_a_method_changes_only_its_own_training():
     assert plain.loss.ffl > 0
     assert changed.loss.ffl == 0
     assert changed.model_copy(update={"loss": plain.loss}) == plain
+
+
+def test_a_method_may_choose_a_recipe_of_its_own_below_what_the_run_sets():
+    methods = {"own": {"net": {"name": "x2ct"}, "train": {"recipe": "released"}}}
+    run = {"train": {"epochs": 7}, "methods": methods, "tables": {"table1": ["own", "srnet3d"]}}
+    own, usual = (Config.parse(run).training(method) for method in ("own", "srnet3d"))
+    assert (own.recipe, own.learning_rate, own.loss.adversarial) == ("released", 2e-4, 0.1)
+    assert (usual.recipe, usual.learning_rate, usual.loss.adversarial) == ("quick", 3e-3, 0.0)
+    assert own.epochs == usual.epochs == 7
+
+
+@pytest.mark.parametrize("recipe", ["quick", "paper", "released"])
+def test_the_rows_of_table_3_have_the_terms_of_equation_12_and_no_others(recipe):
+    loss = Config.parse({"train": {"recipe": recipe}}).training("srnet3d_eq12").loss.plain()
+    terms = {name for name, weight in loss.items() if weight > 0}
+    assert terms - {"adversarial"} == {"mse", "igdl", "ffl"}
+
+
+def test_a_loss_without_terms_is_refused():
+    with pytest.raises(SrnetError, match="every weight is 0"):
+        Config.parse({"train": {"loss": {"mse": 0}}})
 
 
 def test_the_paper_recipe_is_the_papers():

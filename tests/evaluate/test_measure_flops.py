@@ -20,6 +20,7 @@ from srnet.evaluate.measure_flops import (
 )
 from srnet.nets.convolution import RepeatedConv3d, SlicewiseConv3d
 from srnet.nets.discriminator import Discriminator
+from srnet.nets.normalisation import InstanceNorm3d
 from srnet.nets.registry import build_body
 
 GIGA = 1e9
@@ -30,6 +31,16 @@ def test_x2ct_is_the_papers_row_exactly():
     flops = measure_flops(X2ctSettings(), size=128)
     assert round(flops.parameters / MEGA, 3) == 61.740
     assert round(flops.paper_flops / GIGA, 3) == 623.345
+
+
+def test_ml_em_is_counted_among_the_true_operations_only():
+    """A product of S^4 multiply-adds twice in each of: projection, its transpose, that of ones."""
+    size, sweeps = 32, 3
+    plain = measure_flops(EteSettings(), size)
+    ended = measure_flops(EteSettings(physics="mlem", sweeps=sweeps), size)
+    one = 2 * 2 * size**4
+    assert ended.true_flops - plain.true_flops == 2 * one * (2 * sweeps + 1)
+    assert (ended.paper_flops, ended.parameters) == (plain.paper_flops, plain.parameters)
 
 
 def test_x2ct_of_one_view():
@@ -88,13 +99,14 @@ def test_the_papers_convention_is_thops(net):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from thop import profile
-        from thop.vision.basic_hooks import count_convNd
+        from thop.vision.basic_hooks import count_convNd, count_normalization
     body = build_body(net.model_copy(update={"width": 0.125}), 32).eval()
     image = torch.rand(1, 2, 32, 32)
     with torch.no_grad():
         ours = count_paper_flops(body, lambda: body.published(image))
         # Thop knows layers by their exact type.
         ours_as_theirs = dict.fromkeys((RepeatedConv3d, SlicewiseConv3d), count_convNd)
+        ours_as_theirs[InstanceNorm3d] = count_normalization
         macs, _ = profile(
             _Published(body), inputs=(image,), custom_ops=ours_as_theirs, verbose=False
         )

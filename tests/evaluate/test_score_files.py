@@ -111,12 +111,12 @@ def test_images_that_lie_apart_are_refused(pair, images, tmp_path):
 @pytest.mark.parametrize("spacing", [(0.0, 1.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 1.0, np.nan)])
 def test_a_voxel_without_a_size_is_refused(arrays, spacing):
     with pytest.raises(SrnetError, match="give three positive lengths"):
-        score_files(*arrays, spacing_mm=spacing)
+        score_files(arrays[0], arrays[1], spacing_mm=spacing)
 
 
 def test_images_take_no_other_voxel_size(images):
     with pytest.raises(SrnetError, match="leave out --spacing-mm"):
-        score_files(*images, spacing_mm=(1.0, 1.0, 1.0))
+        score_files(images[0], images[1], spacing_mm=(1.0, 1.0, 1.0))
 
 
 def test_an_array_against_an_image_is_refused(arrays, images):

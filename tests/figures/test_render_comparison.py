@@ -35,7 +35,7 @@ def test_ablation_draws_one_block_for_each_missing_part(fake_run, tmp_path, name
 
 def test_the_first_row_listed_is_the_whole_method_whatever_the_subject(fake_run, monkeypatch):
     whole, *ablations = fake_run.predictions
-    shown = []
+    shown: list[list[str]] = []
     monkeypatch.setattr(
         module,
         "comparison_page",

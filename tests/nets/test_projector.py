@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from srnet.errors import SrnetError
 from srnet.nets.projector import AP, LATERAL, projections
 from srnet.prepare.geometry import ConeBeam, View
 from srnet.prepare.project_drr import cast_rays
@@ -81,11 +80,6 @@ def test_samples_of_a_batch_do_not_mix():
             torch.testing.assert_close(
                 together.forward(volume)[sample], single.forward(volume[sample : sample + 1])[0]
             )
-
-
-def test_a_source_inside_the_volume_is_refused():
-    with pytest.raises(SrnetError, match="inside a volume"):
-        pair(source_mm=20.0)
 
 
 def test_axes_are_those_of_the_data_sets():

@@ -15,6 +15,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "psr": {"name": "psr"},
     "sit": {"name": "sit"},
     "ete": {"name": "ete"},
+    "ete, physics": {"name": "ete", "physics": "mlem"},
 }
 SIZE = 32
 
@@ -47,9 +48,11 @@ def test_a_volume_of_the_right_shape_comes_out(net, views, volume):
     assert made.min() >= 0
 
 
-def test_exact_zeros_are_possible(net, views):
+def test_exact_zeros_are_possible(variant, net, views):
     torch.nn.init.constant_(net.body.final.bias, -1e4)
-    assert torch.count_nonzero(net(views)) == 0
+    empty = (net(views) == 0).float().mean()
+    # Physics makes a back-projection of nothing, empty where a ray meets no bone.
+    assert 0.5 < empty < 1 if "physics" in variant else empty == 1
 
 
 def test_the_output_starts_alive_and_small(net, views):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from srnet.errors import SrnetError
 from srnet.train.checkpoint import load_model, load_tensors
@@ -64,7 +65,7 @@ def test_a_run_broken_off_inside_an_epoch_ends_the_same(
 ):
     run = make_run(epochs=3, **settings)
     whole, _ = run_training(run, sets, tmp_path / "whole")
-    taken, steps = Trainer._step, []
+    taken, steps = Trainer.step, []
 
     def break_off(self, batches):
         steps.append(1)
@@ -73,7 +74,7 @@ def test_a_run_broken_off_inside_an_epoch_ends_the_same(
         return taken(self, batches)
 
     broken = tmp_path / "broken"
-    monkeypatch.setattr(Trainer, "_step", break_off)
+    monkeypatch.setattr(Trainer, "step", break_off)
     with pytest.raises(_KilledError):
         run_training(run, sets, broken)
     monkeypatch.undo()
@@ -155,8 +156,34 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_state(
 
 def test_exploding_weights_stop_the_training(make_run, sets, tmp_path):
     run = make_run(optimiser="sgd", learning_rate=1e30, epochs=3)
-    with pytest.raises(SrnetError, match=r"(not|none|nan|inf|empty volumes)"):
+    with pytest.raises(
+        SrnetError, match=r"(loss term '\w+' is|a weight of the) (nan|inf|network)"
+    ):
         run_training(run, sets, tmp_path)
+
+
+def test_a_lost_gradient_behind_a_finite_loss_spoils_no_state(
+    make_run, sets, tmp_path, monkeypatch
+):
+    """The last step of the second epoch makes the weights NaN; the first epoch's are kept."""
+    run, step, steps = make_run(epochs=3, batch_size=5, validate_every=3), Trainer.step, []
+
+    def spoiled(self, batches):
+        values = step(self, batches)
+        steps.append(values)
+        if len(steps) == 2:
+            next(self.net.parameters()).data.fill_(torch.nan)
+        return values
+
+    monkeypatch.setattr(Trainer, "step", spoiled)
+    with pytest.raises(SrnetError, match=r"epoch 2: a weight .* state: epoch 1, in the resume"):
+        run_training(run, sets, tmp_path)
+    (left,) = tmp_path.glob("resume.*.safetensors")
+    assert all(bool(tensor.isfinite().all()) for tensor in load_file(left).values())
+    assert len(steps) == 2
+    monkeypatch.undo()
+    run_training(run, sets, tmp_path)
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_a_dead_output_stops_with_the_cure(make_run, sets, tmp_path):

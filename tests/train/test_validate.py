@@ -7,22 +7,27 @@ import torch
 from torch import nn
 
 from srnet.errors import SrnetError
+from srnet.nets.reconstructor import Reconstructor
 from srnet.train.data import load_samples
 from srnet.train.validate import raise_if_dead, validate
 
 CPU = torch.device("cpu")
 
 
-class Answer(nn.Module):
-    """Return what was prepared, case by case."""
+class Answer(Reconstructor):
+    """Return what was prepared, case by case, instead of what the network made."""
 
-    def __init__(self, volumes):
-        super().__init__()
-        self.volumes = iter(volumes)
+    def __init__(self, volumes, made=None):
+        nn.Module.__init__(self)
+        self.volumes, self.made = iter(volumes), made
 
-    def forward(self, views):
+    def start(self, views):
         del views
         return next(self.volumes)
+
+    def finish(self, start, views):
+        del views
+        return start if self.made is None else self.made
 
 
 @pytest.fixture
@@ -48,4 +53,13 @@ def test_empty_volumes_score_a_high_psnr_and_no_cosine_and_are_called_dead(sampl
     assert scores.psnr3d > 15
     assert scores.cosine == 0
     with pytest.raises(SrnetError, match=r"empty volumes.*train\.optimiser"):
+        raise_if_dead(scores)
+
+
+def test_a_flat_volume_is_called_dead_whatever_physics_makes_of_it(samples):
+    truth = truths(samples)
+    flat = [torch.full_like(each, 0.3) for each in truth]
+    scores = validate(Answer(flat, made=truth[0]), samples, CPU)
+    assert scores.max_prediction > 0.1
+    with pytest.raises(SrnetError, match=r"empty volumes.*differ by more than 0\b"):
         raise_if_dead(scores)

@@ -21,17 +21,18 @@ from srnet.acquire.batches import batch_scans
 from srnet.acquire.scans import list_scans
 from srnet.config.cohort import CohortSettings
 
+COHORT = {"sources": [{"kind": "phantom", "count": 3, "spacing_mm": 4.0}]}
 CONFIG = {
     "size": 32,
     "width": 0.125,
     "gpus": 1,
-    "cohort": {"sources": [{"kind": "phantom", "count": 3, "spacing_mm": 4.0}]},
+    "cohort": COHORT,
     "split": {"validation_fraction": 0.34, "test_fraction": 0.34},
     "train": {"epochs": 1, "batch_size": 1, "device": "cpu"},
     "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},
     "tables": {"table1": ["first", "second"]},
 }
-BATCHES = batch_scans(list_scans(CohortSettings.parse(CONFIG["cohort"])), scans_per_job=8)
+BATCHES = batch_scans(list_scans(CohortSettings.parse(COHORT)), scans_per_job=8)
 STAGES = ("acquire", "separate_bone", "resample_volume", "project_drr")
 # Smaller bundles than the rules': more jobs for the queue to order.
 GROUPS = (f"{stage}__{batch}={stage}_{batch}" for batch in BATCHES for stage in STAGES)

@@ -67,9 +67,11 @@ CODE = {
     "dataset/samples.py": DATASETS,
     "dataset/predictions.py": "predict predict_floor reconstruct_films",
     # Networks; `NETS` says which of them count for which network.
-    "nets/mlem.py nets/projector.py nets/views.py": f"{NETWORKS} measure_flops predict_floor",
+    "nets/mlem.py nets/precision.py": f"{NETWORKS} measure_flops predict_floor",
+    "nets/projector.py nets/views.py": f"{NETWORKS} measure_flops predict_floor",
     "nets/registry.py nets/reconstructor.py nets/activation.py": f"{NETWORKS} measure_flops",
-    "nets/convolution.py nets/encoder.py nets/lift.py": f"{NETWORKS} measure_flops",
+    "nets/convolution.py nets/normalisation.py": f"{NETWORKS} measure_flops",
+    "nets/encoder.py nets/lift.py": f"{NETWORKS} measure_flops",
     "nets/decoder.py nets/texture.py nets/x2ct.py nets/psr.py": f"{NETWORKS} measure_flops",
     "nets/sit.py nets/ete.py nets/srnet3d.py nets/refinement.py": f"{NETWORKS} measure_flops",
     "nets/aspp.py nets/body.py nets/srct_*.py nets/srte.py": f"{NETWORKS} measure_flops",
@@ -122,7 +124,8 @@ CODE = {
 
 # Modules of a registry, and the files of their folder that count where one is chosen.
 COMMON_NETS = (
-    "activation body convolution discriminator mlem projector reconstructor registry views"
+    "activation body convolution discriminator mlem normalisation precision projector "
+    "reconstructor registry views"
 )
 FILLED = "decoder encoder lift refinement x2ct"
 NETS = {

@@ -26,7 +26,7 @@ rule export_model:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000),
         runtime=60,
     params:
         licences={name: scan.licence for name, scan in SCANS.items()},
@@ -64,7 +64,7 @@ if CASES:
             "../../envs/srnet.yaml"
         threads: 2
         resources:
-            mem_mb=8000,
+            mem_mb=memory_mb(8000),
             runtime=30,
         params:
             case=lambda wildcards: CASES[wildcards.case].plain(),

@@ -132,6 +132,11 @@ def whole_methods():
     }
 
 
+def train_memory_mb(wildcards, attempt):
+    """Ask for memory for every process of a training: each holds the whole data set."""
+    return 16000 * attempt * CONFIG.training(wildcards.method).processes
+
+
 def caption(figure):
     return (RULES.parent / "report" / f"{figure}.rst").read_text(encoding="utf-8")
 

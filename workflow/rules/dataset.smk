@@ -39,7 +39,7 @@ rule pack_dataset:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=60,
     params:
         drr=CONFIG.drr.plain(),

@@ -11,7 +11,7 @@ rule predict_floor:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000),
         runtime=120,
     params:
         code=code("predict_floor"),
@@ -31,7 +31,7 @@ rule measure_flops:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory_mb(2000),
         runtime=30,
     params:
         size=CONFIG.size,
@@ -75,7 +75,7 @@ rule evaluate:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000),
         runtime=120,
     params:
         evaluate=CONFIG.evaluate.plain(),
@@ -106,7 +106,7 @@ rule score_regions:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=memory_mb(8000),
         runtime=240,
     params:
         labelled=[{**scan.plain(), "labels": scan.labels} for scan in LABELLED],

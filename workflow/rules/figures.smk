@@ -35,7 +35,7 @@ rule render_overview:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
@@ -62,7 +62,7 @@ rule render_fig5:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
@@ -97,7 +97,7 @@ rule render_comparison:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
@@ -128,7 +128,7 @@ rule render_scores:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
@@ -157,7 +157,7 @@ rule render_learning:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),
@@ -185,7 +185,7 @@ rule make_page:
     conda:
         "../../envs/srnet.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory_mb(4000),
         runtime=30,
     params:
         figures=CONFIG.figures.plain(),

@@ -13,7 +13,7 @@ rule train:
         "../../envs/srnet.yaml"
     threads: share_of_cores
     resources:
-        mem_mb=16000,
+        mem_mb=train_memory_mb,
         runtime=2880,
         gpu=CONFIG.gpus,
     params:
@@ -42,7 +42,7 @@ rule predict:
         "../../envs/srnet.yaml"
     threads: share_of_cores
     resources:
-        mem_mb=16000,
+        mem_mb=memory_mb(16000),
         runtime=120,
         gpu=CONFIG.gpus,
     params:

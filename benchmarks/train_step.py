@@ -1,15 +1,23 @@
-"""Time training steps and reconstructions: the default path against plain float32.
+"""Time the steps of a training and reconstructions on three paths.
 
-    python benchmarks/train_step.py --size 128 --width 1 --device gpu --batch 2
+    python benchmarks/train_step.py --size 128 --width 1 --device gpu --recipe paper
     python benchmarks/train_step.py --size 64 --width 0.25 --threads 1
     python benchmarks/train_step.py --size 128 --width 1 --batch 1 --reconstruct-only
 
-Default path: weights of 3-D convolutions in channels-last layout, repeated
-maps lifted by three slices, the 7^3 head slice by slice, bfloat16 autocast.
-Plain: the same weights, contiguous, every layer as `nn.Conv3d`, float32. Each
-measurement has a process of its own, so that peak memory is its own; the error
-of the default path is measured last, since it needs both networks. On a single
-CPU thread, seconds are those of the processor, which other programs leave alone.
+plain
+    The published layers in float32 as PyTorch has them, contiguous, no TF32.
+float32
+    What `train.precision: float32` runs: weights in channels-last layout, repeated
+    maps lifted by three slices, the 7^3 head slice by slice, normalisation that
+    keeps the layout; on a GPU with TF32, PyTorch's default.
+bfloat16
+    What `train.precision: bfloat16` runs: the same in mixed precision.
+
+A step is that of the trainer with the losses of the recipe, those of the
+discriminator included where it has one. Each measurement has a process of its
+own, so that peak memory is its own; the error against `plain` is measured last,
+since it needs both networks. On a single CPU thread, seconds are those of the
+processor, which other programs leave alone.
 """
 
 import argparse
@@ -29,16 +37,20 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from srnet.config.nets import Net
+from srnet.config.train import TrainSettings
 from srnet.evaluate.measure_flops import count_true_flops
-from srnet.losses import weigh_terms
 from srnet.nets.convolution import RepeatedConv3d, SlicewiseConv3d
+from srnet.nets.normalisation import InstanceNorm3d
 from srnet.nets.registry import NETS, build_net
 from srnet.nets.views import Views
+from srnet.train.data import Batch
+from srnet.train.launch import build_fabric
+from srnet.train.trainer import Trainer
 
 METHODS = {name: {"name": name} for name in NETS} | {
     "srnet3d_released": {"name": "srnet3d", "srct": "deformable", "srte": "stem"}
 }
-PATHS = ("plain", "default")
+PATHS = ("plain", "float32", "bfloat16")
 PAPER_STEPS = 585 * 200
 
 
@@ -54,7 +66,21 @@ class Case:
     device: str
     threads: int
     steps: int
+    recipe: str
     reconstruct_only: bool
+
+    def settings(self) -> TrainSettings:
+        """Return the settings of its training."""
+        precision = "bfloat16" if self.path == "bfloat16" else "float32"
+        device = "gpu" if self.device == "cuda" else "cpu"
+        return TrainSettings.parse(
+            {
+                "recipe": self.recipe,
+                "precision": precision,
+                "device": device,
+                "batch_size": self.batch,
+            }
+        )
 
 
 def main() -> None:
@@ -71,14 +97,16 @@ def main() -> None:
             "cuda" if arguments.device == "gpu" else "cpu",
             arguments.threads,
             arguments.steps,
+            arguments.recipe,
             arguments.reconstruct_only,
         )
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             row = asdict(case) | pool.apply(measure, (case,))
         rows.append(row)
         print(_line(row), flush=True)
-        if path == "default":
-            print(_comparison(*rows[-2:]), flush=True)
+        if path != "plain":
+            plain = next(each for each in rows if each["method"] == method)
+            print(_comparison(plain, row), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
@@ -86,20 +114,29 @@ def main() -> None:
 def measure(case: Case) -> dict[str, float]:
     """Return the figures of one case."""
     torch.set_num_threads(case.threads)
+    torch.backends.cudnn.allow_tf32 = case.path != "plain"
+    torch.backends.cudnn.benchmark = case.device == "cuda"
     device = torch.device(case.device)
-    views, target = (_views(case, device), _volume(case, device))
+    views = _views(case, device)
     net = _net(case).to(device)
     forward = _seconds(case, lambda: _reconstruct(case, net, views))
     row = {"reconstruction_seconds": forward / case.batch}
     if not case.reconstruct_only:
-        row |= _step_figures(case, net, views, target)
+        row |= _step_figures(case, net, views)
     row["peak_gib"] = _peak_bytes(case) / 2**30
     return row | {"relative_error": _relative_error(case, views)}
 
 
-def _step_figures(case: Case, net: nn.Module, views: Views, target: Tensor) -> dict[str, float]:
-    operations = 3 * count_true_flops(net, lambda: _reconstruct(case, net, views))
-    step = _seconds(case, _stepper(case, net, views, target))
+def _step_figures(case: Case, net: nn.Module, views: Views) -> dict[str, float]:
+    trainer = Trainer(
+        _net_settings(case), case.settings(), case.size, 0, build_fabric(case.settings())
+    )
+    if case.path == "plain":
+        _make_plain(trainer.net)
+    batch = Batch(views, _volume(case, views.image.device))
+    del net
+    operations = count_true_flops(trainer.net, lambda: trainer.step([batch]))
+    step = _seconds(case, lambda: trainer.step([batch]))
     return {
         "samples_per_second": case.batch / step,
         "flops_per_second": operations / step,
@@ -120,21 +157,32 @@ def _relative_error(case: Case, views: Views) -> float:
 
 def _net(case: Case) -> nn.Module:
     torch.manual_seed(0)
-    settings = TypeAdapter(Net).validate_python({**METHODS[case.method], "width": case.width})
-    net = build_net(settings, case.size)
+    net = build_net(_net_settings(case), case.size)
     if case.path == "plain":
-        for module in net.modules():
-            if isinstance(module, RepeatedConv3d | SlicewiseConv3d):
-                setattr(module, "forward", _plain_forward(module))  # noqa: B010
-        for parameter in net.parameters():
-            parameter.data = parameter.data.contiguous()
+        _make_plain(net)
     return net
 
 
-def _plain_forward(layer: nn.Conv3d) -> Callable[[Tensor], Tensor]:
+def _net_settings(case: Case) -> Net:
+    settings: Net = TypeAdapter(Net).validate_python({**METHODS[case.method], "width": case.width})
+    return settings
+
+
+def _make_plain(net: nn.Module) -> None:
+    """Undo what is rearranged: layers and layout."""
+    for module in net.modules():
+        if isinstance(module, RepeatedConv3d | SlicewiseConv3d | InstanceNorm3d):
+            setattr(module, "forward", _plain_forward(module))  # noqa: B010
+    for parameter in net.parameters():
+        parameter.data = parameter.data.contiguous()
+
+
+def _plain_forward(layer: nn.Conv3d | InstanceNorm3d) -> Callable[[Tensor], Tensor]:
     """Return the published arithmetic of a rearranged layer."""
 
     def forward(feature: Tensor) -> Tensor:
+        if isinstance(layer, InstanceNorm3d):
+            return nn.InstanceNorm3d.forward(layer, feature)
         if isinstance(layer, RepeatedConv3d):
             feature = feature.unsqueeze(2).expand(-1, -1, layer.edge, -1, -1)
         return nn.functional.conv3d(feature, layer.weight, layer.bias, padding=layer.padding)
@@ -143,7 +191,7 @@ def _plain_forward(layer: nn.Conv3d) -> Callable[[Tensor], Tensor]:
 
 
 def _precision(case: Case) -> AbstractContextManager[Any]:
-    return torch.autocast(case.device, torch.bfloat16, enabled=case.path == "default")
+    return torch.autocast(case.device, torch.bfloat16, enabled=case.path == "bfloat16")
 
 
 def _run(case: Case, net: nn.Module, views: Views) -> Tensor:
@@ -157,20 +205,7 @@ def _reconstruct(case: Case, net: nn.Module, views: Views) -> None:
         _run(case, net.eval(), views)
 
 
-def _stepper(case: Case, net: nn.Module, views: Views, target: Tensor) -> Callable[[], None]:
-    optimiser = torch.optim.Adam((p for p in net.parameters() if p.requires_grad), lr=1e-4)
-
-    def step() -> None:
-        net.train()
-        terms = weigh_terms({"mse": 1.0}, _run(case, net, views), target)
-        optimiser.zero_grad()
-        terms["mse"].backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    return step
-
-
-def _seconds(case: Case, work: Callable[[], None]) -> float:
+def _seconds(case: Case, work: Callable[[], object]) -> float:
     """Return the shortest of several timed calls, after one that is not timed."""
     single = case.device == "cpu" and case.threads == 1
     clock = time.process_time if single else time.perf_counter
@@ -236,13 +271,13 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _comparison(plain: dict[str, Any], default: dict[str, Any]) -> str:
-    """Return how much faster the default path is."""
-    forward = plain["reconstruction_seconds"] / default["reconstruction_seconds"]
-    line = f"{default['method']:17s} default is {forward:.2f} x as fast in reconstruction"
-    if default["reconstruct_only"]:
+def _comparison(plain: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return how much faster than the plain path another is."""
+    forward = plain["reconstruction_seconds"] / other["reconstruction_seconds"]
+    line = f"{other['method']:17s} {other['path']} is {forward:.2f} x as fast in reconstruction"
+    if other["reconstruct_only"]:
         return line
-    step = default["samples_per_second"] / plain["samples_per_second"]
+    step = other["samples_per_second"] / plain["samples_per_second"]
     return f"{line}, {step:.2f} x in training"
 
 
@@ -256,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--recipe", default="quick", help="whose losses a step has: %(default)s")
     parser.add_argument("--steps", type=int, default=3, help="timed steps; the shortest counts")
     parser.add_argument(
         "--reconstruct-only", action="store_true", help="no training steps: less time and memory"

@@ -137,6 +137,8 @@ def train_here(run: TrainingRun, paths: Paths) -> None:
     """Train in this process, beside its siblings where there are several."""
     torch.set_num_threads(max(1, run.threads // run.settings.processes))
     torch.use_deterministic_algorithms(not uses_gpu(run.settings), warn_only=True)
+    # All steps have the same shapes: worth a trial of cuDNN's algorithms.
+    torch.backends.cudnn.benchmark = uses_gpu(run.settings)
     fabric = build_fabric(run.settings)
     resume = resume_file(run, paths)
     trainer = Trainer(run.net, run.settings, run.size, run.seed, fabric)

@@ -10,13 +10,22 @@ from srnet.train.train import train
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path):
+@pytest.mark.parametrize(
+    "changes",
+    [{"learning_rate": 0.1}, {"learning_rate": 1e-3, "loss": {"adversarial": 0.1, "igdl": 0.1}}],
+    ids=["mse", "gan"],
+)
+def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path, changes):
     losses = {}
     for processes, batch_size in ((1, 2), (2, 1)):
         folder = tmp_path / str(processes)
         # Plain SGD: Adam divides gradients, rounding errors of small ones included.
         run = make_run(
-            processes=processes, batch_size=batch_size, optimiser="sgd", learning_rate=0.1
+            processes=processes,
+            batch_size=batch_size,
+            optimiser="sgd",
+            learning_rate=0.1,
+            loss=loss,
         )
         train_set, validation_set = sets
         train(run, train_set, validation_set, folder / "model.safetensors", folder / "history.csv")

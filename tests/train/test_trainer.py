@@ -1,5 +1,7 @@
 """Steps of a training: what they average, and in which precision."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -61,3 +63,44 @@ def test_half_precision_starts_like_full_precision(make_run, samples, net):
         _, means = trained(make_run(net=net, precision=precision), samples)
         losses.append(means["loss"])
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_the_generators_step_leaves_the_discriminator_to_its_own(make_run, samples):
+    """No gradient of its weights is made on the way, and all of them are trained after it."""
+    run = make_run(loss={"adversarial": 1.0})
+    trainer = Trainer(run.net, run.settings, run.size, run.seed, build_fabric(run.settings))
+    judge = trainer._discriminator
+    assert judge is not None
+    before = weights(judge.net)
+    _, terms = trainer._generate(samples.batch(torch.tensor([0, 1])))
+    terms["loss"].backward()
+    assert all(parameter.grad is None for parameter in judge.net.parameters())
+    assert all(parameter.requires_grad for parameter in judge.net.parameters())
+    trainer.step([samples.batch(torch.tensor([0, 1]))])
+    assert not torch.equal(weights(judge.net), before)
+
+
+def test_a_compiled_network_trains_like_a_plain_one(make_run, samples, monkeypatch):
+    """With the backend that traces and generates no code, which would take minutes."""
+    plain, means = trained(make_run(), samples)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    compiled, same = trained(make_run(compile=True), samples)
+    torch.testing.assert_close(weights(compiled.net), weights(plain.net))
+    assert same == pytest.approx(means)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("physics", ["none", "mlem"])
+def test_a_gpu_trains_what_a_cpu_trains(make_run, samples, physics):
+    net = {"name": "x2ct", "physics": physics}
+    losses = {}
+    for device in ("cpu", "gpu"):
+        run = make_run(net=net, device=device, loss={"adversarial": 0.1}, average=0.5)
+        fabric = build_fabric(run.settings)
+        trainer = Trainer(run.net, run.settings, run.size, run.seed, fabric)
+        placed = samples.to_where_it_fits(fabric.device)
+        assert placed.ct.device.type == fabric.device.type
+        *_, means = trainer.epoch(0, placed)
+        trainer.restore(trainer.tensors())
+        losses[device] = means["loss"]
+    assert losses["gpu"] == pytest.approx(losses["cpu"], rel=0.05)

@@ -20,13 +20,7 @@ def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path, ch
     for processes, batch_size in ((1, 2), (2, 1)):
         folder = tmp_path / str(processes)
         # Plain SGD: Adam divides gradients, rounding errors of small ones included.
-        run = make_run(
-            processes=processes,
-            batch_size=batch_size,
-            optimiser="sgd",
-            learning_rate=0.1,
-            loss=loss,
-        )
+        run = make_run(processes=processes, batch_size=batch_size, optimiser="sgd", **changes)
         train_set, validation_set = sets
         train(run, train_set, validation_set, folder / "model.safetensors", folder / "history.csv")
         rows = list(csv.DictReader((folder / "history.csv").open()))

@@ -157,7 +157,8 @@ def plain_reason(failure: Exception, path: Path) -> str:
     if isinstance(failure, EOFError):
         return "it ends too early, as after a broken download"
     # SimpleITK puts the place in its own source before the message, and an address into it.
-    text = re.split(r"(?:sitk::|itk::|ITK )ERROR:", str(failure))[-1]
+    text = re.sub(r"Exception thrown in SimpleITK \w+: \S+:\d+:", "", str(failure))
+    text = re.split(r"(?:sitk::|itk::|ITK )ERROR:", text)[-1]
     text = re.sub(r"\(?0x[0-9a-fA-F]+\)?", "", text).replace(str(path), path.name)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if any("MetaImageIO" in line for line in lines):

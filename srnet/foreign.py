@@ -4,6 +4,7 @@
 its voxels begin) is refused here: libraries guess, and they guess differently.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ _NRRD_SPACES = (
 """The spaces of an NRRD file in which left is known."""
 
 _HEADER_BYTES = 65536
+_DENSEST = 1032
+"""Bytes that deflate can make of one."""
+
 _ORIENT = "convert the original DICOM series, as dcm2niix does, or write its true orientation"
 
 
@@ -88,7 +92,11 @@ def read_itk(path: Path) -> ForeignImage:
         _check_nrrd_space(path)
     elif path.name.lower().endswith((".mha", ".mhd")):
         _check_meta_data_file(path)
-    image = SimpleITK.ReadImage(str(path))
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    _check_claim(reader, path)
+    image = reader.Execute()
     while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
         # The image and not its array is cut: it keeps the geometry of the axes that are left.
         image = SimpleITK.Extract(image, (*image.GetSize()[:-1], 0))
@@ -149,6 +157,16 @@ def _check_meta_data_file(path: Path) -> None:
         raise ScanRejected(
             f"{path}: its voxels are missing: the file '{name}' must lie beside it; "
             "copy that file too"
+        )
+
+
+def _check_claim(reader: Any, path: Path) -> None:
+    """Refuse a damaged size, which would look like a lack of memory."""
+    claimed, size = math.prod(reader.GetSize()), path.stat().st_size
+    if not path.name.lower().endswith(".mhd") and claimed > _DENSEST * size:
+        raise ScanRejected(
+            f"{path}: its header claims {claimed:.3g} voxels, more than {size} bytes can hold; "
+            "copy or download it again"
         )
 
 

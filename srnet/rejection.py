@@ -39,15 +39,19 @@ _MACHINE = {
 }
 """What the operating system says of disks, networks and limits rather than of a file."""
 
-_ALLOCATION = re.compile(r"(unable to|failed to|cannot) allocate|bad[_ ]alloc", re.IGNORECASE)
-"""How ITK, which knows no MemoryError, words a lack of memory."""
+_WORDS = re.compile(
+    r"(unable to|failed to|cannot) allocate|bad[_ ]alloc"
+    r"|no space left on device|input/output error|stale file handle",
+    re.IGNORECASE,
+)
+"""How ITK, which has one kind of error, words the same."""
 
 
 def is_shortage(failure: BaseException) -> bool:
     """Tell whether the machine failed, and not the scan: a later try may succeed."""
     if isinstance(failure, OSError):
         return failure.errno in _MACHINE
-    return isinstance(failure, MemoryError) or bool(_ALLOCATION.search(str(failure)))
+    return isinstance(failure, MemoryError) or bool(_WORDS.search(str(failure)))
 
 
 def read_tombstone(path: str | Path) -> dict[str, str] | None:

@@ -316,3 +316,12 @@ def test_a_machine_that_ran_short_rejects_no_scan(tiny_ct, tmp_path, monkeypatch
     with pytest.raises(type(shortage)) as failure:
         import_image(path)
     assert failure.value is shortage
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_a_damaged_size_is_not_taken_for_a_lack_of_memory(tiny_ct, tmp_path, name):
+    path = save_itk(tmp_path / name, tiny_ct)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"40 44 36", b"40000 44000 36000"))
+    with pytest.raises(ScanRejected, match=r"claims 6\.34e\+13 voxels, more than \d+ bytes can"):
+        import_image(path)

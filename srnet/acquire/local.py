@@ -3,6 +3,7 @@
 import fnmatch
 import hashlib
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -209,6 +210,8 @@ def _short_hash(path: Path) -> str:
 
 def _patient(name: str, pattern: str) -> str:
     """Return the patient by the name as it is written, whatever an id may hold of it."""
+    # Names of another encoding than the system's hold bytes that no text file takes.
+    name = os.fsencode(name).decode(errors="backslashreplace")
     match = re.search(pattern, name)
     if match is None or not match.group(1):
         raise SrnetError(

@@ -68,7 +68,7 @@ def test_however_long_the_server_asks_for_is_slept(site, remote, client, target,
 
 
 def test_pauses_of_our_own_are_limited(site, remote, target):
-    pauses = []
+    pauses: list[float] = []
     patient = Client(Policy(attempts=12, longest_pause_s=300), sleep=pauses.append)
     site.retry_after = None
     site.faults[PATH] = [503] * 10
@@ -215,7 +215,7 @@ class Recorded(BaseAdapter):
         super().__init__()
         self.redirects, self.seen = redirects, []
 
-    def send(self, request, **_options):
+    def send(self, request, *_, **__):
         self.seen.append((request.url, request.headers.get("Authorization")))
         answer = requests.Response()
         answer.request, answer.url, answer.raw = request, request.url, HTTPResponse(b"{}")

@@ -1,5 +1,7 @@
 """Folders of the user's own: what becomes a scan, and what it is called."""
 
+import os
+
 import pytest
 
 from srnet.acquire.acquire import acquire
@@ -78,6 +80,13 @@ def test_the_scans_of_one_person_have_one_patient_whatever_the_folder_is_called(
     assert len({scan.patient_id for scan in scans}) == 4
     assert len({scan.scan_id for scan in scans}) == 5
     assert all(scan.scan_id.isascii() for scan in scans)
+
+
+def test_a_name_that_is_no_utf_8_still_has_a_patient(tmp_path):
+    """As on a disc from before Unicode."""
+    folder = os.fsencode(tmp_path) + b"/M\xfcller"
+    touch(tmp_path, os.fsdecode(folder) + "/ct.nii", os.fsdecode(folder) + "/ct2.nii")
+    assert [s.patient_id for s in list_source(settings(tmp_path))] == [r"M\xfcller"] * 2
 
 
 def test_a_link_to_nothing_is_left_out_and_named_once(tmp_path, caplog):

@@ -241,6 +241,8 @@ def _lacks(values: Any) -> str:
     """Say what a CT slice should state and does not, empty if nothing."""
     if len(_numbers(values, "ImagePositionPatient")) != 3:
         return "no position (ImagePositionPatient)"
+    if len(_numbers(values, "ImageOrientationPatient")) != 6:
+        return "no orientation (ImageOrientationPatient)"
     # Without a scale the stored values may be HU, and the gate decides; an empty one was lost.
     empty = [name for name in _SCALE if name in values and values.get(name) in (None, "")]
     return f"an empty {empty[0]}" if empty else ""
@@ -353,6 +355,8 @@ def _read_pixels(ordered: list[Slice], folder: Path) -> NDArray[Any]:
         ) from None
     finally:
         SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
+    if array.ndim != 3:
+        raise ScanRejected(f"{folder}: its slices are colour pictures; export the CT itself")
     for index, slice_ in enumerate(ordered):
         if slice_.padding_hu is not None and slice_.padding_hu < AIR_HU:
             plane = array[:, :, index]

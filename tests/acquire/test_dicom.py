@@ -205,12 +205,30 @@ def changed(folder, **values):
         ("RescaleIntercept", "", "an empty RescaleIntercept"),
         ("ImagePositionPatient", "", r"no position \(ImagePositionPatient\)"),
         ("ImagePositionPatient", None, r"no position \(ImagePositionPatient\)"),
+        ("ImageOrientationPatient", [1, 0, 0, 0], r"no orientation \(ImageOrientationPatient\)"),
     ],
 )
 def test_what_place_or_scale_rest_on_is_missed_by_name(tiny_ct, tmp_path, tag, value, lack):
     folder = changed(write_series(tmp_path / "ct", tiny_ct), **{tag: value})
     message = rf"ct: 36 of 36 CT slices have {lack}, such as 0000\.dcm; export the series again"
     with pytest.raises(ScanRejected, match=message):
+        read_series(folder)
+
+
+def test_colour_pictures_are_refused(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct, order=range(6), PixelPaddingValue=-2000)
+    colours = {
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "PlanarConfiguration": 0,
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "PixelRepresentation": 0,
+        "PixelData": bytes(44 * 40 * 3),
+    }
+    changed(folder, **colours, RescaleSlope=None, RescaleIntercept=None, PixelPaddingValue=None)
+    with pytest.raises(ScanRejected, match="its slices are colour pictures"):
         read_series(folder)
 
 

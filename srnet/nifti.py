@@ -146,7 +146,7 @@ def read_plain(path: str | Path) -> PlainNifti | None:
     """Read a `.nii` or `.nii.gz` file of anyone's making if it is plain.
 
     Plain is a single little-endian file with an sform, without scaling, of a
-    type that this package writes too.
+    type that this package writes too, whose voxels come after its header.
 
     Returns
     -------
@@ -182,6 +182,7 @@ def _is_plain(header: Any) -> bool:
     return bool(
         header["header_bytes"] == HEADER_BYTES
         and header["magic"] == b"n+1"
+        and header["voxel_offset"] >= HEADER.itemsize
         and header["sform_code"] > 0
         and 1 <= header["dim"][0] <= 7
         and np.all(header["dim"][1 : header["dim"][0] + 1] > 0)

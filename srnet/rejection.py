@@ -5,9 +5,14 @@ tombstone, a one-line JSON text, in place of each product. Every reader of
 this package meets a tombstone with the same `ScanRejected`, so the rejection
 travels down the chain by itself until `split_cohort` lists it with its reason
 in `rejected.tsv`.
+
+A tombstone stays. A machine that ran short of memory or disk says nothing of
+the scan, so that what `is_shortage` knows fails the job instead.
 """
 
+import errno
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +20,38 @@ from pathlib import Path
 from srnet.atomic import write_text
 from srnet.errors import ScanRejected
 
-__all__ = ["bury", "raise_if_buried", "read_tombstone"]
+__all__ = ["bury", "is_shortage", "raise_if_buried", "read_tombstone"]
 
 _MAGIC = b'{"rejected": '
 _LONGEST = 65536
+_MACHINE = {
+    errno.ENOMEM,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EMFILE,
+    errno.ENFILE,
+}
+"""What the operating system says of disks, networks and limits rather than of a file."""
+
+_WORDS = re.compile(
+    r"(unable to|failed to|cannot) allocate|bad[_ ]alloc"
+    r"|no space left on device|input/output error|stale file handle",
+    re.IGNORECASE,
+)
+"""How ITK, which has one kind of error, words the same."""
+
+
+def is_shortage(failure: BaseException) -> bool:
+    """Tell whether the machine failed, and not the scan: a later try may succeed."""
+    if isinstance(failure, OSError):
+        return failure.errno in _MACHINE
+    return isinstance(failure, MemoryError) or bool(_WORDS.search(str(failure)))
 
 
 def read_tombstone(path: str | Path) -> dict[str, str] | None:

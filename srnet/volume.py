@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.errors import ScanRejected
+from srnet.foreign import plain_reason, read_general_nifti, read_itk
 from srnet.nifti import read_nifti, read_plain, write_nifti
-from srnet.rejection import raise_if_buried
+from srnet.rejection import is_shortage, raise_if_buried
 from srnet.stamp import record_id
 
 __all__ = [
@@ -187,57 +188,37 @@ def import_image(path: str | Path) -> Image:
     Raises
     ------
     ScanRejected
-        If the file is empty, cut short or no image.
+        If the file is empty, cut short or no image, holds colours or complex
+        numbers, or does not say where left is.
+    MemoryError, OSError, RuntimeError
+        If the machine ran short, whatever the file is worth.
     """
     path = Path(path)
     if path.stat().st_size == 0:
         raise ScanRejected(f"{path}: is empty (0 bytes); copy or download it again")
-    reader = _read_nifti if path.name.endswith((".nii", ".nii.gz")) else _read_itk
     try:
-        return reader(path)
-    except EOFError:
-        reason = "it ends too early, as after a broken download"
+        image = _read(path)
+    except ScanRejected:
+        raise
     except Exception as failure:  # Readers raise anything on damaged files.
-        # SimpleITK puts the place in its own source before the message.
-        message = str(failure).rpartition("sitk::ERROR:")[2]
-        reason = " ".join(message.split())[:200] or type(failure).__name__
-    raise ScanRejected(
-        f"{path}: cannot be read as an image ({reason}); "
-        "copy or download it again, or take it out of the folder"
-    )
+        if is_shortage(failure):
+            raise
+        raise ScanRejected(
+            f"{path}: cannot be read as an image ({plain_reason(failure, path)}); "
+            "copy or download it again, or take it out of the folder"
+        ) from None
+    if image.array.dtype.kind not in "iuf":
+        kind = "complex numbers" if image.array.dtype.kind == "c" else "colours"
+        raise ScanRejected(
+            f"{path}: its voxels are {kind} instead of single numbers; give the CT itself"
+        )
+    return image
 
 
-def _read_nifti(path: Path) -> Image:
-    plain = read_plain(path)
-    if plain is not None:
-        return Image(*plain)
-    import nibabel
-    from nibabel.openers import ImageOpener
-
-    image: Any = nibabel.load(str(path))
-    # The header as written: on loading, an impossible voxel size is silently mended.
-    with ImageOpener(str(path)) as handle:
-        header = type(image.header).from_fileobj(handle, check=False)
-    pixdim = [float(step) for step in header["pixdim"][1:4]]
-    values = np.asarray(image.dataobj)
-    # A slope makes float64 of the stored integers, twice what HU need.
-    array = values.astype(np.float32) if values.dtype == np.float64 else values
-    return Image(array, np.asarray(image.affine, dtype=float), tuple(pixdim))
-
-
-def _read_itk(path: Path) -> Image:
-    import SimpleITK
-
-    image = SimpleITK.ReadImage(str(path))
-    array = SimpleITK.GetArrayFromImage(image).T
-    affine = np.eye(4)
-    if image.GetDimension() == 3:
-        direction = np.reshape(image.GetDirection(), (3, 3))
-        affine[:3, :3] = direction * np.array(image.GetSpacing())
-        affine[:3, 3] = image.GetOrigin()
-    # ITK's world runs left, posterior, superior.
-    affine[:2] *= -1
-    return Image(array, affine, image.GetSpacing())
+def _read(path: Path) -> Image:
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return Image(*read_itk(path))
+    return Image(*(read_plain(path) or read_general_nifti(path)))
 
 
 def canonical(image: Image) -> Volume:

@@ -100,3 +100,8 @@ def test_a_plain_file_reads_as_by_the_general_library(tmp_path, kind, slope):
 )
 def test_what_is_not_plain_is_left_to_the_general_library(tmp_path, fields):
     assert read_plain(save(tmp_path / "a.nii", **fields)) is None
+
+
+@pytest.mark.parametrize("start", [0, 348, np.nan])
+def test_voxels_that_begin_within_the_header_are_not_plain(tmp_path, start):
+    assert read_plain(save(tmp_path / "a.nii", vox_offset=start)) is None

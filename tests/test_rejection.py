@@ -1,10 +1,11 @@
+import errno
 import json
 
 import numpy as np
 import pytest
 
 from srnet.errors import ScanRejected
-from srnet.rejection import bury, raise_if_buried, read_tombstone
+from srnet.rejection import bury, is_shortage, raise_if_buried, read_tombstone
 from srnet.volume import Grid, Volume, read_volume, write_volume
 from srnet.xray import read_xray
 
@@ -56,3 +57,14 @@ def test_other_errors_and_success_leave_no_tombstone(tmp_path):
 def test_text_of_any_language_survives(tmp_path):
     reject([tmp_path / "a"], "acquire", 'Müller "CT" 脊柱: leer')
     assert json.loads((tmp_path / "a").read_text())["rejected"].endswith('Müller "CT" 脊柱: leer')
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])
+def test_what_the_machine_lacks_is_no_fault_of_a_scan(number):
+    assert is_shortage(OSError(number, "no"))
+    assert is_shortage(MemoryError())
+
+
+@pytest.mark.parametrize("failure", [OSError("CRC check failed"), EOFError(), ValueError("cut")])
+def test_damage_is_no_shortage(failure):
+    assert not is_shortage(failure)

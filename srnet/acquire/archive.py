@@ -5,11 +5,15 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from srnet.errors import ScanRejected
+from srnet.errors import ScanRejected, SrnetError
+from srnet.rejection import is_shortage
 
 __all__ = ["ARCHIVES", "unpack"]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
+
+_BLOCK = 1 << 20
+_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 Member = tuple[str, int, bool]
 """Name, size in bytes, and whether it is a plain file or folder."""
@@ -21,8 +25,13 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     ScanRejected
-        If the file is damaged, a member would land outside of `folder`, is a
-        link or a device, or there is no room for it. Nothing is written then.
+        If the file is damaged, locked or packed in an unknown way, or a member
+        would land outside of `folder`, is a link or a device, which is found
+        out before anything is written.
+    SrnetError
+        If there is no room for it.
+    OSError
+        If the disk fails: nothing is known of the archive then.
     """
     if archive.stat().st_size == 0:
         raise ScanRejected(f"{archive}: is empty (0 bytes); copy or download it again")
@@ -31,16 +40,28 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_zip(archive, folder)
         else:
             _unpack_tar(archive, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as failure:
-        reason = str(failure).partition(":\n")[0]
+    except SrnetError:
+        raise
+    except Exception as failure:  # Four formats, each with errors of its own.
+        if is_shortage(failure):
+            raise
         raise ScanRejected(
-            f"{archive}: cannot be unpacked ({reason}); copy or download it again"
+            f"{archive}: cannot be unpacked ({_reason(failure)}); copy or download it again"
         ) from None
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, OSError) and failure.strerror:
+        # Without the place of the folder, which is another each time.
+        name = PurePosixPath(str(failure.filename or "a member")).name
+        return f"{failure.strerror}: '{name[:40]}'"
+    return str(failure).partition(":\n")[0] or type(failure).__name__
 
 
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         infos = packed.infolist()
+        _check_methods(archive, infos)
         links = {info.filename for info in infos if (info.external_attr >> 28) == 0xA}
         _check(
             archive, folder, [(i.filename, i.file_size, i.filename not in links) for i in infos]
@@ -48,9 +69,22 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
         packed.extractall(folder)  # noqa: S202 - every path was checked
 
 
+def _check_methods(archive: Path, infos: list[zipfile.ZipInfo]) -> None:
+    if any(info.flag_bits & 1 for info in infos):
+        what = "is locked with a password"
+    elif any(info.compress_type not in _KNOWN for info in infos):
+        what = "is packed by a method that Python's zipfile does not know, such as deflate64"
+    else:
+        return
+    raise ScanRejected(f"{archive}: {what}; unpack it yourself and give the folder")
+
+
 def _unpack_tar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
         infos = packed.getmembers()
+        # The checksum of all stands at the very end, which tarfile does not read by itself.
+        while packed.fileobj and packed.fileobj.read(_BLOCK):
+            pass
         _check(archive, folder, [(i.name, i.size, i.isfile() or i.isdir()) for i in infos])
         packed.extractall(folder, filter="data")
 
@@ -71,7 +105,7 @@ def _check(archive: Path, folder: Path, members: list[Member]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     needed, free = sum(size for _, size, _ in members), shutil.disk_usage(folder).free
     if needed > free:
-        raise ScanRejected(
+        raise SrnetError(
             f"{archive}: needs {needed / 1e9:.1f} GB unpacked and {free / 1e9:.1f} GB are free "
-            f"at {folder}; make room"
+            f"at {folder}; make room, or set TMPDIR to a folder on a larger disk"
         )

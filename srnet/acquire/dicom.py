@@ -9,6 +9,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.errors import ScanRejected
+from srnet.foreign import plain_reason
+from srnet.rejection import is_shortage
 from srnet.volume import AIR_HU, Image
 
 __all__ = ["Slice", "has_dicom", "list_series", "read_series"]
@@ -42,6 +45,7 @@ _TAGS = (
     "RescaleIntercept",
     "GantryDetectorTilt",
 )
+_SCALE = ("RescaleSlope", "RescaleIntercept")
 _SMALLEST_STACK = 4
 # Positions are written with few decimals; a tenth of a step is far below a missing slice.
 _STEP_TOLERANCE = 0.1
@@ -70,6 +74,8 @@ class Slice:
         (3,) LPS position of the first voxel.
     padding_hu
         HU outside the field of view, where the file names it.
+    lacks
+        What a CT slice should state and does not, empty if nothing.
     """
 
     path: Path
@@ -84,6 +90,7 @@ class Slice:
     orientation: tuple[float, ...]
     position_mm: tuple[float, ...]
     padding_hu: int | None
+    lacks: str
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -100,7 +107,9 @@ def has_dicom(folder: Path) -> bool:
             return True
         if path.is_file() and path.name != "DICOMDIR" and not path.name.startswith("."):
             unnamed.append(path)
-    return any(_has_magic(path) for path in unnamed[:3])
+    # A disc has a few texts beside its slices: their names come first or last, seldom both.
+    sample = {0, len(unnamed) // 2, len(unnamed) - 1} if unnamed else set()
+    return any(_has_magic(unnamed[place]) for place in sample)
 
 
 def _has_magic(path: Path) -> bool:
@@ -117,23 +126,36 @@ def list_series(folder: Path) -> list[list[Slice]]:
     Raises
     ------
     ScanRejected
-        If there is no CT slice among the files, with what there is instead.
+        If there is no CT slice among the files, with what there is instead, or
+        one that does not state its position or its scale.
     """
     slices = [found for path in sorted(folder.iterdir()) if (found := _read_header(path))]
     if not slices:
         raise ScanRejected(f"{folder}: no file in it is a DICOM image; export the series again")
-    usable = [s for s in slices if s.modality == "CT" and not s.localizer and s.orientation]
+    ct = [s for s in slices if s.modality == "CT" and not s.localizer]
+    usable = [s for s in ct if s.orientation]
+    # The frames of a true multi-frame CT state their orientation each for itself, out of sight.
+    if any(s.frames > 1 for s in usable or ct):
+        raise ScanRejected(
+            f"{folder}: is an enhanced multi-frame CT; convert it to NIfTI, as dcm2niix does"
+        )
     if not usable:
         kinds = ", ".join(f"{n} x {kind}" for kind, n in Counter(map(_kind, slices)).items())
         raise ScanRejected(
             f"{folder}: holds no CT slices but {kinds}; only CT in Hounsfield units can be used"
         )
-    if any(s.frames > 1 for s in usable):
-        raise ScanRejected(
-            f"{folder}: is an enhanced multi-frame CT; convert it to NIfTI, as dcm2niix does"
-        )
+    _check_complete(usable, folder)
     stacks = [stack for group in _grouped(usable, _series_key) for stack in _acquisitions(group)]
     return sorted(stacks, key=len, reverse=True)
+
+
+def _check_complete(slices: list[Slice], folder: Path) -> None:
+    faulty = [slice_ for slice_ in slices if slice_.lacks]
+    if faulty:
+        raise ScanRejected(
+            f"{folder}: {len(faulty)} of {len(slices)} CT slices have {faulty[0].lacks}, "
+            f"such as {faulty[0].path.name}; export the series again"
+        )
 
 
 def read_series(folder: Path) -> Image:
@@ -168,38 +190,62 @@ def _read_header(path: Path) -> Slice | None:
         return None
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        return _to_slice(path, header) if header.get("Modality") else None
     except (InvalidDicomError, EOFError):
         return None
-    if "Modality" not in header:
-        return None
-    return _to_slice(path, header)
+    except Exception as failure:  # A reader raises anything on damaged files.
+        if is_shortage(failure):
+            raise
+        raise ScanRejected(
+            f"{path}: its DICOM header is damaged ({plain_reason(failure, path)}); "
+            "export the series again"
+        ) from None
 
 
 def _to_slice(path: Path, header: Any) -> Slice:
-    def numbers(name: str) -> tuple[float, ...]:
-        return tuple(float(value) for value in header.get(name) or ())
-
-    slope, intercept = (
-        float(header.get("RescaleSlope", 1)),
-        float(header.get("RescaleIntercept", 0)),
-    )
-    padding = header.get("PixelPaddingValue")
-    spacing = numbers("PixelSpacing") or (0.0, 0.0)
-    number, about = header.get("SeriesNumber", "?"), header.get("SeriesDescription", "no name")
+    modality = str(header.Modality)
+    # Whatever is no CT is passed over, and need not make sense.
+    values = header if modality == "CT" else {}
+    spacing = _numbers(values, "PixelSpacing") or (0.0, 0.0)
+    number, about = values.get("SeriesNumber", "?"), values.get("SeriesDescription", "no name")
     return Slice(
         path=path,
-        series=str(header.get("SeriesInstanceUID", "")),
-        acquisition=str(header.get("AcquisitionNumber", "")),
+        series=str(values.get("SeriesInstanceUID", "")),
+        acquisition=str(values.get("AcquisitionNumber", "")),
         description=f"series {number} '{about}'",
-        modality=str(header.Modality),
-        localizer="LOCALIZER" in (header.get("ImageType") or ()),
-        frames=int(header.get("NumberOfFrames") or 1),
-        shape=(int(header.get("Rows") or 0), int(header.get("Columns") or 0)),
+        modality=modality,
+        localizer="LOCALIZER" in (values.get("ImageType") or ()),
+        frames=int(values.get("NumberOfFrames") or 1),
+        shape=(int(values.get("Rows") or 0), int(values.get("Columns") or 0)),
         spacing_mm=(spacing[0], spacing[1]),
-        orientation=numbers("ImageOrientationPatient"),
-        position_mm=numbers("ImagePositionPatient"),
-        padding_hu=None if padding is None else round(float(padding) * slope + intercept),
+        orientation=_numbers(values, "ImageOrientationPatient"),
+        position_mm=_numbers(values, "ImagePositionPatient"),
+        padding_hu=_padding_hu(values),
+        lacks=_lacks(values),
     )
+
+
+def _numbers(values: Any, name: str) -> tuple[float, ...]:
+    return tuple(float(value) for value in values.get(name) or ())
+
+
+def _padding_hu(values: Any) -> int | None:
+    padding = values.get("PixelPaddingValue")
+    slope, intercept = values.get("RescaleSlope", 1), values.get("RescaleIntercept", 0)
+    if None in (padding, slope, intercept):
+        return None
+    return round(float(padding) * float(slope) + float(intercept))
+
+
+def _lacks(values: Any) -> str:
+    """Say what a CT slice should state and does not, empty if nothing."""
+    if len(_numbers(values, "ImagePositionPatient")) != 3:
+        return "no position (ImagePositionPatient)"
+    if len(_numbers(values, "ImageOrientationPatient")) != 6:
+        return "no orientation (ImageOrientationPatient)"
+    # Without a scale the stored values may be HU, and the gate decides; an empty one was lost.
+    empty = [name for name in _SCALE if name in values and values.get(name) in (None, "")]
+    return f"an empty {empty[0]}" if empty else ""
 
 
 def _kind(slice_: Slice) -> str:
@@ -219,11 +265,16 @@ def _grouped(slices: Sequence[Slice], key: Callable[[Slice], Any]) -> list[list[
 
 
 def _acquisitions(group: list[Slice]) -> list[list[Slice]]:
-    """Split a series by acquisition where slices of it lie upon each other."""
-    places = Counter(_place(slice_) for slice_ in group)
-    if max(places.values()) == 1:
-        return [group]
-    return _grouped(group, lambda slice_: slice_.acquisition)
+    """Split a series by acquisition, unless its acquisitions continue each other.
+
+    Exposures of the same place, or in between each other, are never one stack. Scanners that
+    number every slice as an acquisition of its own are not taken for such.
+    """
+    parts = _grouped(group, lambda slice_: slice_.acquisition)
+    spans = sorted((min(map(_place, part)), max(map(_place, part))) for part in parts)
+    consecutive = all(one[1] < following[0] for one, following in pairwise(spans))
+    stacks = max(map(len, parts)) >= _SMALLEST_STACK
+    return parts if stacks and not consecutive else [group]
 
 
 def _place(slice_: Slice) -> float:
@@ -296,12 +347,16 @@ def _read_pixels(ordered: list[Slice], folder: Path) -> NDArray[Any]:
     try:
         array = SimpleITK.GetArrayFromImage(reader.Execute()).T
     except RuntimeError as failure:
-        reason = str(failure).strip().splitlines()[-1]
+        if is_shortage(failure):
+            raise
+        reason = plain_reason(failure, folder)
         raise ScanRejected(
             f"{folder}: its pixels cannot be decoded ({reason}); export it uncompressed"
         ) from None
     finally:
         SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
+    if array.ndim != 3:
+        raise ScanRejected(f"{folder}: its slices are colour pictures; export the CT itself")
     for index, slice_ in enumerate(ordered):
         if slice_.padding_hu is not None and slice_.padding_hu < AIR_HU:
             plane = array[:, :, index]

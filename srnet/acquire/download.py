@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -29,6 +30,8 @@ _GONE = (401, 403, 404, 410)
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _BLOCK = 1 << 18
 _SPARE_BYTES = 100_000_000
+_LONG_S = 60.0
+"""Whoever waits at a terminal is told of pauses from here on."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Policy:
     timeout_s
         Longest silence of the server.
     pause_s, longest_pause_s
-        First pause after a failure, doubled each time, and its limit.
+        First pause after a failure, doubled each time, and its limit. Where the
+        server names a pause of its own, that is kept to in full: OSF answers so
+        many questions an hour, and a shorter pause would only use up the tries.
     throttle_s
         Shortest time between two questions to an API.
     """
@@ -82,10 +87,17 @@ class Client:
         Patience.
     sleep
         How to wait; tests count instead.
+    token
+        Sent with the questions to `token_host`, never with a download, never
+        unencrypted, and not to where an answer redirects.
+    token_host
+        The one host that may see the token.
     """
 
     policy: Policy = field(default_factory=Policy)
     sleep: Callable[[float], None] = time.sleep
+    token: str = field(default="", repr=False)
+    token_host: str = ""
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
     _last_question: float = 0.0
 
@@ -131,7 +143,9 @@ class Client:
         answers: list[Any] = []
 
         def ask() -> None:
-            with self._session.get(url, timeout=self.policy.timeout_s) as response:
+            with self._session.get(
+                url, timeout=self.policy.timeout_s, auth=self._sign
+            ) as response:
                 _check_status(response, url)
                 answers.append(response.json())
 
@@ -140,6 +154,13 @@ class Client:
         if not isinstance(answers[0], dict):
             raise SrnetError(f"{url}: answered no JSON object; is this the address of the API?")
         return answers[0]
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a question, if it goes where the token may go."""
+        parts = urlsplit(request.url or "")
+        if self.token and parts.scheme == "https" and parts.netloc == self.token_host:
+            request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
 
     def _patiently(self, action: Callable[[], None], url: str, part: Path | None = None) -> None:
         """Repeat `action` until it succeeds; only tries without progress count."""
@@ -156,9 +177,11 @@ class Client:
                     "network and run the same command again, which resumes the download"
                 ) from None
             asked = reason.pause_s if isinstance(reason, _Busy) else None
-            pause = asked if asked is not None else self.policy.pause_s * 2 ** (failures - 1)
-            LOG.info("%s: %s; next try in %g s", url, reason, pause)
-            self.sleep(min(pause, self.policy.longest_pause_s))
+            doubled = min(self.policy.pause_s * 2 ** (failures - 1), self.policy.longest_pause_s)
+            pause = doubled if asked is None else asked
+            level = logging.WARNING if pause >= _LONG_S else logging.INFO
+            LOG.log(level, "%s: %s; next try in %.0f s", url, reason, pause)
+            self.sleep(pause)
 
     def _transfer(self, remote: Remote, part: Path) -> None:
         """Bring `part` to its full length, from where it ends."""
@@ -197,6 +220,8 @@ def _check_status(response: requests.Response, url: str) -> None:
     status = response.status_code
     if status in _BUSY:
         raise _Busy(status, response.headers.get("Retry-After"))
+    if status == 401:
+        raise SrnetError(f"{url}: the server refuses the token; renew it, or do without one")
     if status >= 400:
         raise SrnetError(f"{url}: the server answered {status}; check the address")
 

@@ -36,7 +36,8 @@ def check_geometry(image: Image, name: str) -> Image:
     ------
     ScanRejected
         If it is 2-D or 4-D, or its spacing is zero, negative, not finite or
-        over 10 mm, or its affine matrix cannot be inverted.
+        over 10 mm, by the header or by the affine matrix, or that matrix
+        cannot be inverted.
     """
     array = image.array
     while array.ndim > 3 and array.shape[-1] == 1:
@@ -47,24 +48,35 @@ def check_geometry(image: Image, name: str) -> Image:
             f"{name}: is no volume but an image of {shape} voxels; "
             "give one 3-D CT per file, without a time or channel axis"
         )
+    _check_spacing(image, name)
+    return Image(array, image.affine, image.spacing_mm)
+
+
+def _check_spacing(image: Image, name: str) -> None:
     spacing = np.asarray(image.spacing_mm, dtype=float)
-    stated = " x ".join(f"{s:g}" for s in spacing)
     if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
         raise ScanRejected(
-            f"{name}: voxel size {stated} mm is zero, negative or not a number; "
+            f"{name}: voxel size {_by(spacing)} mm is zero, negative or not a number; "
             "write the true spacing into the header or export the series again"
-        )
-    if np.any(spacing > LARGEST_SPACING_MM):
-        raise ScanRejected(
-            f"{name}: voxel size {stated} mm exceeds {LARGEST_SPACING_MM:g} mm; vertebrae vanish "
-            "at that distance, so take a thinner reconstruction or correct the header's unit"
         )
     if not np.all(np.isfinite(image.affine)) or abs(np.linalg.det(image.affine[:3, :3])) < 1e-6:
         raise ScanRejected(
             f"{name}: its affine matrix cannot be inverted, so left and right are unknown; "
             "export the series again with orientation"
         )
-    return Image(array, image.affine, image.spacing_mm)
+    # What is computed goes by the matrix, which may contradict the size that is stated.
+    steps = np.linalg.norm(image.affine[:3, :3], axis=0)
+    for size, source in ((spacing, ""), (steps, " by the affine matrix")):
+        if np.any(size > LARGEST_SPACING_MM):
+            raise ScanRejected(
+                f"{name}: voxel size {_by(size)} mm{source} exceeds {LARGEST_SPACING_MM:g} mm; "
+                "vertebrae vanish at that distance, so take a thinner reconstruction or correct "
+                "the header's unit"
+            )
+
+
+def _by(sizes: NDArray[np.float64]) -> str:
+    return " x ".join(f"{size:g}" for size in sizes)
 
 
 def check_values(volume: Volume, name: str) -> Volume:

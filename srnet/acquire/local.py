@@ -2,6 +2,8 @@
 
 import fnmatch
 import hashlib
+import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +18,20 @@ from srnet.config.cohort import FolderSource
 from srnet.errors import ScanRejected, SrnetError
 from srnet.volume import Image, Volume, canonical, import_image
 
-__all__ = ["IMAGES", "find_scans", "list_source", "read", "read_path", "scan_ids", "stem"]
+__all__ = [
+    "IMAGES",
+    "find_scans",
+    "list_source",
+    "only_scan",
+    "read",
+    "read_path",
+    "scan_ids",
+    "stem",
+]
+
+LOG = logging.getLogger(__name__)
+
+_SHOWN = 5
 
 IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
@@ -39,7 +54,7 @@ def list_source(settings: FolderSource) -> list[Scan]:
     return [
         Scan(
             scan_id=name,
-            patient_id=_patient(name, settings.patient_pattern),
+            patient_id=_patient(_flat(path.relative_to(folder)), settings.patient_pattern),
             source=settings.kind,
             files=(str(path),),
             licence=settings.licence,
@@ -106,29 +121,59 @@ def read_path(path: Path) -> Image:
 
 def _read_archive(archive: Path) -> Image:
     with TemporaryDirectory(prefix="srnet-") as scratch:
-        unpack(archive, Path(scratch))
-        found = sorted(_walk(Path(scratch)))
-        if len(found) != 1:
-            raise ScanRejected(
-                f"{archive}: holds {len(found)} scans where one is expected; "
-                "unpack it with `srnet scans unpack` and give the folder instead"
-            )
+        # The scratch folder, which is another each time, is gone when a message is read.
         try:
-            return read_path(found[0])
+            return _read_unpacked(archive, Path(scratch))
         except ScanRejected as rejection:
-            # The scratch folder is gone when the message is read.
-            inner = str(rejection).replace(scratch, str(archive))
-            raise ScanRejected(inner) from None
+            raise ScanRejected(str(rejection).replace(scratch, str(archive))) from None
+        except SrnetError as mistake:
+            raise SrnetError(str(mistake).replace(scratch, str(Path(scratch).parent))) from None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _read_unpacked(archive: Path, scratch: Path) -> Image:
+    unpack(archive, scratch)
+    found = sorted(_walk(scratch))
+    if len(found) != 1:
+        raise ScanRejected(
+            f"{archive}: holds {len(found)} scans where one is expected; "
+            "unpack it with `srnet scans unpack` and give the folder instead"
+        )
+    return read_path(found[0])
+
+
+def only_scan(folder: Path) -> Path:
+    """Return the one scan that a folder is or holds, at whatever depth.
+
+    Raises
+    ------
+    SrnetError
+        If it holds none, or several, with what there is.
+    """
+    if has_dicom(folder):
+        return folder
+    found = [path.relative_to(folder).as_posix() for path in find_scans(folder)]
+    if len(found) > 1:
+        shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+        raise SrnetError(f"{folder}: holds {len(found)} scans ({shown}); give one of them")
+    return folder / found[0]
+
+
+def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield the scans below a folder; links are followed, but never round in a circle."""
+    real = folder.resolve()
+    if real in above:
+        return
     if has_dicom(folder):
         yield folder
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _walk(path)
+            yield from _walk(path, above | {real})
+        elif not path.exists():
+            LOG.warning(
+                "%s: is left out, a link to nothing; restore its target or remove it", path
+            )
         elif path.name.lower().endswith((*IMAGES, *ARCHIVES)):
             yield path
 
@@ -151,19 +196,26 @@ def stem(name: str) -> str:
 
 
 def _plain_id(path: Path) -> str:
-    name = stem(path.as_posix()).replace("/", "_")
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "scan"
+    return re.sub(r"[^A-Za-z0-9._-]", "-", _flat(path)).lstrip("._-") or "scan"
+
+
+def _flat(path: Path) -> str:
+    """Return a path within the folder as one name: what scan and patient are told by."""
+    return stem(path.as_posix()).replace("/", "_")
 
 
 def _short_hash(path: Path) -> str:
     return hashlib.sha256(path.as_posix().encode()).hexdigest()[:6]
 
 
-def _patient(scan_id: str, pattern: str) -> str:
-    match = re.search(pattern, scan_id)
+def _patient(name: str, pattern: str) -> str:
+    """Return the patient by the name as it is written, whatever an id may hold of it."""
+    # Names of another encoding than the system's hold bytes that no text file takes.
+    name = os.fsencode(name).decode(errors="backslashreplace")
+    match = re.search(pattern, name)
     if match is None or not match.group(1):
         raise SrnetError(
-            f"scan '{scan_id}': the patient_pattern '{pattern}' finds no patient in its name; "
+            f"scan '{name}': the patient_pattern '{pattern}' finds no patient in its name; "
             "correct the pattern of this source"
         )
     return match.group(1)

@@ -1,15 +1,20 @@
 """The Open Science Framework's file API: every file of a node, with its digest."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from srnet.acquire.download import Client
 from srnet.errors import SrnetError
 
-__all__ = ["API", "OsfFile", "walk"]
+__all__ = ["API", "TOKEN", "OsfFile", "osf_client", "walk"]
 
 API = "https://api.osf.io/v2"
+TOKEN = "OSF_TOKEN"  # noqa: S105 - the name of a variable, not a token
+"""Environment variable of a personal access token: 10 000 questions a day, not 100 an hour."""
+
 _PAGE = 100
 
 
@@ -22,6 +27,17 @@ class OsfFile:
     url: str
     bytes: int
     sha256: str
+
+
+def osf_client() -> Client:
+    """Return a client that shows the user's token, if there is one, to OSF's own API alone."""
+    token = os.environ.get(TOKEN, "").strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise SrnetError(
+            f"{TOKEN}: is set to what is no token; copy it again from osf.io/settings/tokens, "
+            "or unset it"
+        )
+    return Client(token=token, token_host=urlsplit(API).netloc)
 
 
 def walk(client: Client, node: str, api: str = API) -> Iterator[OsfFile]:
@@ -63,5 +79,5 @@ def _to_file(item: dict[str, Any]) -> OsfFile:
         name=str(attributes["name"]),
         url=str(item["links"]["download"]),
         bytes=int(attributes["size"] or 0),
-        sha256=str(attributes["extra"]["hashes"]["sha256"]),
+        sha256=str(attributes["extra"]["hashes"]["sha256"] or ""),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from srnet.acquire.acquire import acquire
+from srnet.acquire.local import only_scan
 from srnet.acquire.scans import Scan
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.errors import ScanRejected, SrnetError
@@ -23,7 +24,11 @@ Kind = TypeVar("Kind", BoneSettings, ResampleSettings, DrrSettings)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the scan, the folder to write, and what may differ from the defaults."""
-    parser.add_argument("scan", type=Path, help="image file, DICOM folder, or archive of either")
+    parser.add_argument(
+        "scan",
+        type=Path,
+        help="image file, DICOM folder, archive of either, or folder that holds one of these",
+    )
     parser.add_argument("folder", type=Path, help="folder to write the four files into")
     parser.add_argument(
         "--size", type=int, default=128, help="edge of volume and x-rays (default: %(default)s)"
@@ -47,14 +52,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.size not in SIZES:
         raise SrnetError(f"--size {arguments.size}: give {SIZES[0]} to {SIZES[-1]} voxels")
     given = {key: value for key, value in vars(arguments).items() if value is not None}
-    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(arguments.scan),))
+    scan = only_scan(arguments.scan) if arguments.scan.is_dir() else arguments.scan
+    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(scan),))
     ct = acquire(row, seed=0)
     try:
         bone = separate_bone(ct, _settings(BoneSettings, given))
         volume = resample_volume(bone.volume, arguments.size, _settings(ResampleSettings, given))
         ap, lateral = project_drr(volume, _settings(DrrSettings, given))
     except ScanRejected as rejection:
-        raise ScanRejected(f"{arguments.scan}: {rejection}") from None
+        raise ScanRejected(f"{scan}: {rejection}") from None
     write_volume(arguments.folder / "bone.nii.gz", bone.volume)
     write_volume(arguments.folder / "volume.nii.gz", volume)
     write_xray(arguments.folder / "ap.png", ap)

@@ -44,7 +44,8 @@ class FolderSource(Settings):
     include: str = Field("*", description="shell pattern on a scan's path within the folder")
     patient_pattern: str = Field(
         r"^(sub-[A-Za-z0-9]+(?=_|$)|.+?(?=(?:[_-](?:ct|scan|series)[_-]?\d*)*$))",
-        description="regular expression on the scan id; its first group is the patient",
+        description="regular expression on a scan's path within the folder, with _ for / and "
+        "without the suffix; its first group is the patient",
     )
     labels: tuple[str, str] | None = Field(
         None,

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.prepare import DrrSettings
-from srnet.errors import ScanRejected
+from srnet.errors import ScanRejected, SrnetError
 from srnet.prepare.geometry import ConeBeam, View
-from srnet.volume import Grid, Volume
+from srnet.volume import Axis, Grid, Volume
 from srnet.xray import Xray
 
 __all__ = ["cast_rays", "cone_beam", "project_drr"]
@@ -36,8 +36,12 @@ def project_drr(volume: Volume, settings: DrrSettings) -> tuple[Xray, Xray]:
     ------
     ScanRejected
         If no ray of a view meets bone.
+    SrnetError
+        If the source of a view stands within the bone.
     """
     beam = cone_beam(settings)
+    for view in View:
+        _check_source(volume, beam, view)
     ap, lateral = (_expose(cast_rays(volume, beam, view), view) for view in View)
     return ap, lateral
 
@@ -67,6 +71,27 @@ def cast_rays(volume: Volume, beam: ConeBeam, view: View) -> NDArray[np.float32]
     pixels = beam.pixels_mm(view, volume.grid)[..., ::-1]
     sums = [caster.Evaluate(pixel) for pixel in pixels.reshape(-1, 3).tolist()]
     return np.array(sums, np.float32).reshape(pixels.shape[:2])
+
+
+def _check_source(volume: Volume, beam: ConeBeam, view: View) -> None:
+    """Refuse a source that stands no further from the isocentre than bone reaches.
+
+    What counts is the bone, not the array: an isotropic cube is mostly air.
+    """
+    others = tuple(axis for axis in Axis if axis != view.depth)
+    filled = np.flatnonzero(np.any(volume.array > 0, axis=others))
+    if filled.size == 0:
+        return
+    spacing, middle = volume.grid.spacing_mm[view.depth], volume.grid.shape[view.depth] / 2
+    ends = (filled[0] - middle) * spacing, (filled[-1] + 1 - middle) * spacing
+    reach = max(view.source_side * end for end in ends)
+    needed = max(reach, (ends[1] - ends[0]) / 2)
+    if beam.source_to_isocentre_mm <= needed:
+        raise SrnetError(
+            f"drr.source_to_isocentre_mm is {beam.source_to_isocentre_mm:g}, but bone reaches "
+            f"{needed:.0f} mm from the isocentre along the {view.value} view, so that the source "
+            "would stand within the patient; give the distances in mm, not in cm"
+        )
 
 
 def _expose(integral: NDArray[np.float32], view: View) -> Xray:

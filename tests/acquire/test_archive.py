@@ -1,15 +1,18 @@
 """Archives are unpacked where they should be, or not at all."""
 
+import errno
 import io
 import tarfile
 import zipfile
+from collections import namedtuple
 
+import numpy as np
 import pytest
 
 from srnet.acquire.archive import unpack
 from srnet.acquire.local import list_source, read_path
 from srnet.config.cohort import FolderSource
-from srnet.errors import ScanRejected
+from srnet.errors import ScanRejected, SrnetError
 
 
 def make_zip(path, members):
@@ -60,6 +63,86 @@ def test_a_damaged_archive_is_refused(tmp_path, name):
     archive.write_bytes(whole.read_bytes()[:60])
     with pytest.raises(ScanRejected, match=f"{name}: cannot be unpacked .*download it again"):
         unpack(archive, tmp_path / "out")
+
+
+def flagged(path, offset_local, offset_central, value):
+    """Write a zip file and then one byte into both headers of its only member."""
+    raw = bytearray(make_zip(path, {"a.nii": b"0123456789" * 99}).read_bytes())
+    raw[raw.find(b"PK\x03\x04") + offset_local] |= value
+    raw[raw.find(b"PK\x01\x02") + offset_central] |= value
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize("read", [read_path, lambda path: unpack(path, path.parent / "out")])
+def test_a_locked_archive_says_so(tmp_path, read):
+    archive = flagged(tmp_path / "locked.zip", 6, 8, 1)
+    with pytest.raises(ScanRejected, match=r"locked\.zip: is locked with a password; unpack it"):
+        read(archive)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_method_says_so(tmp_path):
+    archive = flagged(tmp_path / "64.zip", 8, 10, 9)
+    with pytest.raises(ScanRejected, match=r"64\.zip: is packed by a method .* such as deflate64"):
+        read_path(archive)
+
+
+@pytest.mark.parametrize("name", ["a.tar.xz", "a.tar.gz", "a.tar.bz2", "a.zip"])
+def test_flipped_bytes_end_in_a_rejection_or_in_the_file(tmp_path, name):
+    rng = np.random.default_rng(2)
+    members = {"deep/a.nii": rng.integers(0, 50, 30000, np.uint8).tobytes()}
+    if name == "a.zip":
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("deep/a.nii", members["deep/a.nii"])
+    else:
+        make_tar(tmp_path / name, members, f"w:{name.rpartition('.')[2]}")
+    whole, reasons = (tmp_path / name).read_bytes(), []
+    for start in rng.integers(0, len(whole) - 20, 40):
+        damaged = bytearray(whole)
+        for place in range(start, start + 20):
+            damaged[place] ^= 0xA5
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(ScanRejected) as refusal:  # What comes out is no image either.
+            read_path(tmp_path / name)
+        reasons.append(str(refusal.value))
+    assert sum("cannot be unpacked" in reason for reason in reasons) > 30
+    assert not [reason for reason in reasons if "srnet-" in reason]
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"x" * 300 + ".nii": b"x"}, "File name too long: 'x{40}'"),
+        ({"a": b"x", "a/ct.nii": b"x"}, r"(Not a directory|File exists): '.*'"),
+    ],
+)
+def test_no_message_holds_the_scratch_folder(tmp_path, members, reason):
+    archive = make_zip(tmp_path / "odd.zip", members)
+    with pytest.raises(ScanRejected, match=rf"cannot be unpacked \({reason}\)") as refusal:
+        read_path(archive)
+    assert "srnet-" not in str(refusal.value)
+
+
+def test_a_lack_of_room_is_no_fault_of_the_archive(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    archive = make_zip(tmp_path / "scan.zip", {"a.nii": b"x" * 2000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(9, 9, 1000))
+    with pytest.raises(SrnetError, match=r"make room, or set TMPDIR") as failure:
+        read_path(archive)
+    assert not isinstance(failure.value, ScanRejected)
+    assert "srnet-" not in str(failure.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES])
+def test_a_disk_that_fails_is_no_fault_of_the_archive(tmp_path, monkeypatch, number):
+    def fail(*_, **__):
+        raise OSError(number, "no")
+
+    archive = make_zip(tmp_path / "scan.zip", {"a.nii": b"x"})
+    monkeypatch.setattr("zipfile.ZipFile.extractall", fail)
+    with pytest.raises(OSError, match="no"):
+        read_path(archive)
 
 
 def test_an_empty_archive_is_refused(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from srnet.acquire.acquire import acquire
@@ -19,6 +20,7 @@ from srnet.volume import AIR_HU, canonical
 
 def write_slice(path, hu, position, **changes):
     """Write one CT slice; `hu` is (rows, columns)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
@@ -130,6 +132,132 @@ def test_two_acquisitions_of_one_series_are_told_apart(tiny_ct, tmp_path):
         read_series(folder)
 
 
+def higher(image, step_mm):
+    affine = image.affine.copy()
+    affine[2, 3] += step_mm
+    return type(image)(image.array, affine, image.spacing_mm)
+
+
+def added(folder, more):
+    """Move the files of one series into the folder of another."""
+    for path in more.iterdir():
+        path.rename(folder / f"more-{path.name}")
+    return folder
+
+
+@pytest.mark.parametrize("offset_mm", [0.0, 1.0, 1.5])
+def test_two_acquisitions_in_between_each_other_are_told_apart(tiny_ct, tmp_path, offset_mm):
+    """Two phases of a heart or of contrast, whose slices need not coincide."""
+    folder = write_series(tmp_path / "ct", tiny_ct)
+    second = higher(tiny_ct, offset_mm)
+    added(folder, write_series(tmp_path / "more", second, AcquisitionNumber=2))
+    assert [len(stack) for stack in list_series(folder)] == [36, 36]
+    with pytest.raises(ScanRejected, match="holds 2 CT series or acquisitions"):
+        read_series(folder)
+
+
+def test_acquisitions_that_continue_each_other_are_one_stack(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct, order=range(18))
+    rest = write_series(tmp_path / "more", tiny_ct, order=range(18, 36), AcquisitionNumber=2)
+    assert read_series(added(folder, rest)).array.shape == tiny_ct.array.shape
+
+
+def test_a_copied_slice_of_a_series_that_numbers_every_slice_is_named(tiny_ct, tmp_path):
+    folder = tmp_path / "ct"
+    for index in range(36):
+        write_series(folder, tiny_ct, order=[index], AcquisitionNumber=index + 1)
+    assert read_series(folder).array.shape == tiny_ct.array.shape
+    copy = next(iter(sorted(folder.iterdir())))
+    (folder / "copy.dcm").write_bytes(copy.read_bytes())
+    with pytest.raises(ScanRejected, match=r"2 of 37 slices share a position"):
+        read_series(folder)
+
+
+def test_two_exposures_whose_slices_are_all_numbered_are_not_called_short(tiny_ct, tmp_path):
+    folder = tmp_path / "ct"
+    for index in range(72):
+        place = index % 36
+        part = write_series(tmp_path / "one", tiny_ct, order=[place], AcquisitionNumber=index)
+        folder.mkdir(exist_ok=True)
+        (slice_,) = part.iterdir()
+        slice_.rename(folder / f"{index}.dcm")
+    with pytest.raises(ScanRejected, match="37 of 72 slices share a position"):
+        read_series(folder)
+
+
+def changed(folder, **values):
+    """Set tags of every slice to what the writer above would not write; None deletes one."""
+    for path in folder.iterdir():
+        data = pydicom.dcmread(path)
+        for tag, value in values.items():
+            if value is None:
+                delattr(data, tag)
+            else:
+                setattr(data, tag, value)
+        data.save_as(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "lack"),
+    [
+        ("RescaleSlope", "", "an empty RescaleSlope"),
+        ("RescaleIntercept", "", "an empty RescaleIntercept"),
+        ("ImagePositionPatient", "", r"no position \(ImagePositionPatient\)"),
+        ("ImagePositionPatient", None, r"no position \(ImagePositionPatient\)"),
+        ("ImageOrientationPatient", [1, 0, 0, 0], r"no orientation \(ImageOrientationPatient\)"),
+    ],
+)
+def test_what_place_or_scale_rest_on_is_missed_by_name(tiny_ct, tmp_path, tag, value, lack):
+    folder = changed(write_series(tmp_path / "ct", tiny_ct), **{tag: value})
+    message = rf"ct: 36 of 36 CT slices have {lack}, such as 0000\.dcm; export the series again"
+    with pytest.raises(ScanRejected, match=message):
+        read_series(folder)
+
+
+def test_colour_pictures_are_refused(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct, order=range(6), PixelPaddingValue=-2000)
+    colours = {
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "PlanarConfiguration": 0,
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "PixelRepresentation": 0,
+        "PixelData": bytes(44 * 40 * 3),
+    }
+    changed(folder, **colours, RescaleSlope=None, RescaleIntercept=None, PixelPaddingValue=None)
+    with pytest.raises(ScanRejected, match="its slices are colour pictures"):
+        read_series(folder)
+
+
+def test_objects_beside_the_slices_need_not_make_sense(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct)
+    write_slice(tmp_path / "ot" / "ot.dcm", np.zeros((20, 20)), (0, 0, 0), Modality="OT")
+    added(folder, changed(tmp_path / "ot", RescaleSlope="", ImagePositionPatient=""))
+    assert read_series(folder).array.shape == tiny_ct.array.shape
+
+
+@pytest.mark.filterwarnings("ignore")  # The library warns of what it is about to refuse.
+def test_flipped_bytes_in_a_header_end_in_a_rejection_or_in_a_scan(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct, order=range(5))
+    victim = folder / "0000.dcm"
+    whole, rng = victim.read_bytes(), np.random.default_rng(3)
+    reasons = []
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for place in rng.integers(132, 700, 4):
+            damaged[place] = rng.integers(256)
+        victim.write_bytes(damaged)
+        try:
+            read_series(folder)
+        except ScanRejected as refusal:
+            reasons.append(str(refusal))
+    assert 0 < len(reasons) < 100
+    assert not [reason for reason in reasons if "0x" in reason or ".cxx" in reason]
+
+
 def test_a_scout_and_a_report_are_passed_over(tiny_ct, tmp_path):
     folder = write_series(tmp_path / "ct", tiny_ct)
     shape = (20, 20)
@@ -195,6 +323,64 @@ def test_a_multi_frame_file_is_refused_with_a_way_out(tiny_ct, tmp_path):
     folder = write_series(tmp_path / "ct", tiny_ct, order=range(5), NumberOfFrames=5)
     with pytest.raises(ScanRejected, match="enhanced multi-frame CT; convert it to NIfTI"):
         read_series(folder)
+
+
+def write_enhanced(path, frames=36):
+    """Write a multi-frame CT as scanners do: geometry lies in functional groups only."""
+    write_slice(
+        path,
+        np.zeros((20, 20)),
+        (0, 0, 0),
+        ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        NumberOfFrames=frames,
+        ImageOrientationPatient=None,
+        ImagePositionPatient=None,
+        PixelSpacing=None,
+    )
+    data = pydicom.dcmread(path)
+    plane, shared = Dataset(), Dataset()
+    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = Sequence([plane])
+    data.SharedFunctionalGroupsSequence = Sequence([shared])
+    data.PixelData = bytes(frames * 800)
+    data.save_as(path)
+
+
+def test_a_true_enhanced_ct_is_refused_with_a_way_out(tmp_path):
+    (tmp_path / "ct").mkdir()
+    write_enhanced(tmp_path / "ct" / "1.dcm")
+    with pytest.raises(ScanRejected, match="enhanced multi-frame CT; convert it to NIfTI"):
+        read_series(tmp_path / "ct")
+
+
+def test_an_enhanced_object_beside_a_plain_series_is_passed_over(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "ct", tiny_ct)
+    write_enhanced(folder / "enhanced.dcm")
+    assert read_series(folder).array.shape == tiny_ct.array.shape
+
+
+@pytest.mark.parametrize(
+    "texts", [("ABOUT.TXT", "AUTORUN.INF", "HELP.TXT"), ("ABOUT.TXT", "README", "VIEWER.EXE")]
+)
+def test_texts_on_a_disc_do_not_hide_its_slices(tiny_ct, tmp_path, texts):
+    folder = write_series(tmp_path / "ct", tiny_ct)
+    for number, path in enumerate(sorted(folder.iterdir())):
+        path.rename(folder / f"IM{number:05d}")
+    for text in texts:
+        (folder / text).write_text("x" * 200)
+    assert has_dicom(folder)
+
+
+def test_memory_that_runs_out_while_decoding_rejects_no_scan(tiny_ct, tmp_path, monkeypatch):
+    folder = write_series(tmp_path / "ct", tiny_ct)
+
+    def fail(_):
+        raise RuntimeError("Failed to allocate memory for image.")
+
+    monkeypatch.setattr(SimpleITK.ImageSeriesReader, "Execute", fail)
+    with pytest.raises(RuntimeError) as failure:
+        read_series(folder)
+    assert not isinstance(failure.value, ScanRejected)
 
 
 def test_damaged_files_do_not_pass_as_dicom(tmp_path):

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.download import Client
+from srnet.acquire.download import Client, Policy
 from srnet.acquire.remote import Remote
 from srnet.acquire.scans import Scan
 from srnet.errors import ScanRejected, SrnetError
@@ -51,6 +54,26 @@ def test_429_waits_as_long_as_the_server_asks(site, remote, client, target):
     client.fetch(remote, target)
     assert arrived(target)
     assert client.pauses == [7.0, 7.0]
+
+
+def test_however_long_the_server_asks_for_is_slept(site, remote, client, target, caplog):
+    """OSF answers 100 questions an hour: whoever comes back sooner only uses up the tries."""
+    site.retry_after = "3600"
+    site.faults[PATH] = [429, 429]
+    client.fetch(remote, target)
+    assert arrived(target)
+    assert client.pauses == [3600.0, 3600.0]
+    told = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert told == [f"{remote.url}: the server answered 429; next try in 3600 s"] * 2
+
+
+def test_pauses_of_our_own_are_limited(site, remote, target):
+    pauses: list[float] = []
+    patient = Client(Policy(attempts=12, longest_pause_s=300), sleep=pauses.append)
+    site.retry_after = None
+    site.faults[PATH] = [503] * 10
+    patient.fetch(remote, target)
+    assert pauses == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
 def test_retry_after_may_be_a_date(site, remote, client, target):
@@ -183,3 +206,86 @@ def test_a_rejected_download_rejects_its_scan_and_no_other(site, remote, client,
     scan = Scan(scan_id="a", patient_id="a", source="folder", files=(str(target),))
     with pytest.raises(ScanRejected, match=r"^stage download: .*status 404"):
         acquire(scan, seed=1)
+
+
+class Recorded(BaseAdapter):
+    """Stands for the internet: notes each request, and redirects where it is told to."""
+
+    def __init__(self, redirects):
+        super().__init__()
+        self.redirects, self.seen = redirects, []
+
+    def send(self, request, *_, **__):
+        self.seen.append((request.url, request.headers.get("Authorization")))
+        answer = requests.Response()
+        answer.request, answer.url, answer.raw = request, request.url, HTTPResponse(b"{}")
+        answer.status_code, answer._content = 200, b"{}"
+        if request.url in self.redirects:
+            answer.status_code = 302
+            answer.headers["Location"] = self.redirects[request.url]
+        return answer
+
+    def close(self):
+        """Hold nothing."""
+
+
+TOKEN = "a-secret-token"
+API, STORAGE = "https://api.osf.io/v2/nodes/", "https://storage.example/file"
+
+
+def signing(redirects=()):
+    client = Client(sleep=lambda _: None, token=TOKEN, token_host="api.osf.io")
+    internet = Recorded(dict(redirects))
+    for scheme in ("https://", "http://"):
+        client._session.mount(scheme, internet)
+    return client, internet
+
+
+def test_a_token_goes_with_questions_to_the_api():
+    client, internet = signing()
+    client.question(API)
+    assert internet.seen == [(API, f"Bearer {TOKEN}")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.osf.io/v2/nodes/",
+        STORAGE,
+        "https://api.osf.io.example/v2/",
+        "https://api.osf.io@evil.example/",
+        "https://api.osf.io:8443/v2/",
+    ],
+)
+def test_a_token_goes_nowhere_else(url):
+    client, internet = signing()
+    client.question(url)
+    assert [token for _, token in internet.seen] == [None]
+
+
+@pytest.mark.parametrize("url", [STORAGE, "http://api.osf.io/v2/nodes/"])
+def test_a_token_does_not_follow_where_the_api_redirects(url):
+    client, internet = signing({API: url})
+    client.question(API)
+    assert internet.seen == [(API, f"Bearer {TOKEN}"), (url, None)]
+
+
+def test_a_download_carries_no_token(tmp_path):
+    client, internet = signing({API: STORAGE})
+    with pytest.raises(ScanRejected, match="is empty"):
+        client.fetch(Remote(name="a.nii.gz", url=API), tmp_path / "a.nii.gz")
+    assert {token for _, token in internet.seen} == {None}
+    assert TOKEN not in repr(client)
+
+
+def test_a_refused_token_is_told(site, client):
+    site.faults["/"] = [401]
+    with pytest.raises(SrnetError, match="refuses the token; renew it, or do without one"):
+        client.question(f"{site.address}/")
+
+
+def test_a_token_is_never_logged(caplog):
+    caplog.set_level("DEBUG")
+    client, _ = signing()
+    client.question(API)
+    assert TOKEN not in caplog.text

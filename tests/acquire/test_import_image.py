@@ -1,5 +1,6 @@
 """Foreign files: any orientation and format gives the same canonical volume."""
 
+import errno
 import gzip
 from itertools import permutations, product
 
@@ -161,3 +162,166 @@ def test_a_file_cut_before_compression_is_refused(tmp_path, tiny_ct):
     cut.write_bytes(gzip.compress(whole.read_bytes()[:60000]))
     with pytest.raises(ScanRejected, match=r"short\.nii\.gz: cannot be read as an image"):
         import_image(cut)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_a_trailing_axis_of_one_leaves_the_geometry_of_the_others(tiny_ct, tmp_path, name):
+    """As 4-D Slicer and SimpleITK write one time point."""
+    image = SimpleITK.ReadImage(str(save_itk(tmp_path / "3d.mha", turned(tiny_ct, "PIR"))))
+    SimpleITK.WriteImage(SimpleITK.JoinSeries([image]), str(tmp_path / name))
+    read, reference = canonical(import_image(tmp_path / name)), canonical(tiny_ct)
+    assert np.array_equal(read.array, reference.array)
+    np.testing.assert_allclose(read.grid.affine, reference.grid.affine, atol=1e-4)
+
+
+def without_codes(path, image):
+    nifti = nibabel.Nifti1Image(image.array, image.affine)
+    nifti.set_sform(None, 0)
+    nifti.set_qform(None, 0)
+    nibabel.save(nifti, path)
+
+
+def nrrd(path, image, change):
+    """Write an NRRD file whose header lines are put through `change`."""
+    header, _, voxels = save_itk(path, image).read_bytes().partition(b"\n\n")
+    lines = [change(line) for line in header.decode().split("\n")]
+    path.write_bytes("\n".join(filter(None, lines)).encode() + b"\n\n" + voxels)
+    return path
+
+
+def drop(*names):
+    return lambda line: "" if line.partition(":")[0] in names else line
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_a_nifti_that_does_not_say_where_left_is_is_refused(tiny_ct, tmp_path, name):
+    without_codes(tmp_path / name, tiny_ct)
+    with pytest.raises(ScanRejected) as refusal:
+        import_image(tmp_path / name)
+    assert str(refusal.value) == (
+        f"{tmp_path / name}: states no orientation (sform_code and qform_code are 0), so left and "
+        "right are unknown; convert the original DICOM series, as dcm2niix does, or write its "
+        "true orientation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        (drop("space", "space directions", "space origin"), "it has no 'space directions'"),
+        (drop("space directions"), "it has no 'space directions'"),
+        (
+            lambda line: line.replace("space: left-posterior-superior", "space dimension: 3"),
+            "it has no 'space'",
+        ),
+        (
+            lambda line: line.replace("left-posterior-superior", "scanner-xyz"),
+            "its space is 'scanner-xyz'",
+        ),
+    ],
+)
+def test_an_nrrd_that_does_not_say_where_left_is_is_refused(tiny_ct, tmp_path, change, lacks):
+    path = nrrd(tmp_path / "a.nrrd", tiny_ct, change)
+    with pytest.raises(ScanRejected, match=rf"states no orientation \({lacks}\), so left and"):
+        import_image(path)
+
+
+def test_the_short_name_of_an_nrrd_space_is_its_long_one(tiny_ct, tmp_path):
+    path = nrrd(
+        tmp_path / "a.nrrd",
+        tiny_ct,
+        lambda line: line.replace("left-posterior-superior", "LPS"),
+    )
+    np.testing.assert_allclose(import_image(path).affine, tiny_ct.affine, atol=1e-4)
+
+
+@pytest.mark.parametrize("slope", [0, 2])
+def test_a_header_is_never_read_as_voxels(tiny_ct, tmp_path, slope):
+    path = save_nifti(tmp_path / "a.nii", tiny_ct)
+    raw = bytearray(path.read_bytes())
+    raw[108:116] = np.array([0, slope], np.float32).tobytes()
+    path.write_bytes(raw)
+    with pytest.raises(ScanRejected, match=r"voxels begin at byte 0, within its own header"):
+        import_image(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (np.complex64, "complex numbers"),
+        ([("R", "u1"), ("G", "u1"), ("B", "u1")], "colours"),
+    ],
+)
+def test_voxels_that_are_no_single_numbers_are_refused(tmp_path, kind, what):
+    save_nifti(tmp_path / "a.nii.gz", Image(np.zeros((4, 5, 6), kind), np.eye(4), (1, 1, 1)))
+    with pytest.raises(ScanRejected, match=f"its voxels are {what} instead of single numbers"):
+        import_image(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a.nrrd", r"fread got only \d+ 2-sized things, not 63360 \([0-9.]+% of expected\)"),
+        ("a.mha", r"its header or its voxels are incomplete"),
+    ],
+)
+def test_a_cut_file_has_its_reason_and_no_address(tiny_ct, tmp_path, name, reason):
+    """The message becomes a tombstone, which is to be equal for equal files."""
+    path = save_itk(tmp_path / name, tiny_ct)
+    path.write_bytes(path.read_bytes()[:-20000])
+    messages = []
+    for _ in range(2):
+        with pytest.raises(
+            ScanRejected, match=rf"{name}: cannot be read as an image \({reason}"
+        ) as refusal:
+            import_image(path)
+        messages.append(str(refusal.value))
+    assert messages[0] == messages[1]
+    for trace in ("0x", "ITK", "cxx", "No such file"):
+        assert trace not in messages[0]
+
+
+def test_a_header_of_metaimage_that_ends_too_early_is_refused(tiny_ct, tmp_path):
+    path = save_itk(tmp_path / "a.mha", tiny_ct)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ScanRejected, match="its header names no ElementDataFile"):
+        import_image(path)
+
+
+def test_the_missing_half_of_an_mhd_is_named(tiny_ct, tmp_path):
+    path = save_itk(tmp_path / "a.mhd", tiny_ct)
+    (tmp_path / "a.raw").unlink()
+    with pytest.raises(ScanRejected, match=r"a\.mhd: its voxels are missing: the file 'a\.raw'"):
+        import_image(path)
+
+
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        MemoryError("Unable to allocate output buffer."),
+        OSError(errno.ESTALE, "Stale file handle"),
+        OSError(errno.EIO, "Input/output error"),
+        RuntimeError("itkImportImageContainer.hxx:179:\nFailed to allocate memory for image."),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.nii", "a.mha"])
+def test_a_machine_that_ran_short_rejects_no_scan(tiny_ct, tmp_path, monkeypatch, name, shortage):
+    def fail(*arguments):
+        raise shortage
+
+    for reader in ("read_plain", "read_itk"):
+        monkeypatch.setattr(f"srnet.volume.{reader}", fail)
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    with pytest.raises(type(shortage)) as failure:
+        import_image(path)
+    assert failure.value is shortage
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_a_damaged_size_is_not_taken_for_a_lack_of_memory(tiny_ct, tmp_path, name):
+    path = save_itk(tmp_path / name, tiny_ct)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"40 44 36", b"40000 44000 36000"))
+    with pytest.raises(ScanRejected, match=r"claims 6\.34e\+13 voxels, more than \d+ bytes can"):
+        import_image(path)

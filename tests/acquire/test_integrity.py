@@ -99,6 +99,13 @@ def test_impossible_voxel_sizes_are_refused(spacing, message):
         check_geometry(image, "case.nii")
 
 
+def test_a_step_of_the_affine_over_the_limit_is_refused_whatever_the_header_states():
+    image = Image(np.zeros((16, 16, 16)), np.diag([1.0, 1.0, 15.0, 1.0]), (1.0, 1.0, 3.0))
+    message = r"voxel size 1 x 1 x 15 mm by the affine matrix exceeds 10 mm; vertebrae vanish"
+    with pytest.raises(ScanRejected, match=f"case.nii: {message}"):
+        check_geometry(image, "case.nii")
+
+
 def test_a_flat_affine_is_refused():
     image = Image(np.zeros((16, 16, 16)), np.diag([1.0, 1.0, 0.0, 1.0]), (1.0, 1.0, 1.0))
     with pytest.raises(ScanRejected, match="affine matrix cannot be inverted"):

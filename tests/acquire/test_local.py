@@ -1,5 +1,7 @@
 """Folders of the user's own: what becomes a scan, and what it is called."""
 
+import os
+
 import pytest
 
 from srnet.acquire.acquire import acquire
@@ -58,6 +60,53 @@ def test_patients_by_a_pattern_of_the_user(tmp_path):
     touch(tmp_path, "site1/p001/2004.nii", "site1/p001/2009.nii", "site1/p002/2004.nii")
     scans = list_source(settings(tmp_path, patient_pattern=r"(p\d+)_"))
     assert [scan.patient_id for scan in scans] == ["p001", "p001", "p002"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("p1/ct.nii.gz", "p1/ct.mha"),
+        ("患者一/ct1.nii.gz", "患者一/ct2.nii.gz"),
+        ("Mül/a_ct.nii.gz", "Mül/a_ct2.nii.gz"),
+        ("Jürgen M_ct.nii", "Jürgen M_scan2.nii"),
+    ],
+)
+def test_the_scans_of_one_person_have_one_patient_whatever_the_folder_is_called(tmp_path, names):
+    """Ids are plain ASCII, and carry a hash where two would be equal: patients must not."""
+    touch(tmp_path, *names, "p2/ct.nii.gz", "患者二/ct1.nii.gz", "Möl/a_ct.nii.gz")
+    scans = list_source(settings(tmp_path))
+    patients = {scan.patient_id for scan in scans if scan.files[0].endswith(names)}
+    assert len(patients) == 1
+    assert len({scan.patient_id for scan in scans}) == 4
+    assert len({scan.scan_id for scan in scans}) == 5
+    assert all(scan.scan_id.isascii() for scan in scans)
+
+
+def test_a_name_that_is_no_utf_8_still_has_a_patient(tmp_path):
+    """As on a disc from before Unicode."""
+    folder = os.fsencode(tmp_path) + b"/M\xfcller"
+    touch(tmp_path, os.fsdecode(folder) + "/ct.nii", os.fsdecode(folder) + "/ct2.nii")
+    assert [s.patient_id for s in list_source(settings(tmp_path))] == [r"M\xfcller"] * 2
+
+
+def test_a_link_to_nothing_is_left_out_and_named_once(tmp_path, caplog):
+    touch(tmp_path, "a.nii")
+    (tmp_path / "gone.nii.gz").symlink_to("/nonexistent")
+    (tmp_path / "series").symlink_to("/nowhere")
+    assert [scan.scan_id for scan in list_source(settings(tmp_path))] == ["a"]
+    told = sorted(line.getMessage() for line in caplog.records)
+    end = "is left out, a link to nothing; restore its target or remove it"
+    assert told == [f"{tmp_path / name}: {end}" for name in ("gone.nii.gz", "series")]
+
+
+def test_a_link_is_followed_but_not_round_in_a_circle(tmp_path):
+    touch(tmp_path, "in/p1/ct.nii", "elsewhere/ct.nii")
+    (tmp_path / "in" / "self").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "p1" / "up").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "p2").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "in")
+    scans = list_source(settings(tmp_path / "in"))
+    assert [scan.scan_id for scan in scans] == ["p1_ct", "p2_ct"]
 
 
 def test_a_pattern_that_finds_no_patient_says_so(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from srnet.acquire.acquire import acquire
+from srnet.acquire.osf import osf_client
 from srnet.acquire.refresh import NODES, refresh
 from srnet.acquire.scans import list_scans
 from srnet.acquire.table import PublicScan, read_table, write_table
@@ -221,3 +222,39 @@ def test_the_command_writes_the_table(osf, tmp_path, capsys):
     assert main(["scans", "refresh", *arguments]) == 0
     assert "verse20: 5 scans with an address, 1 not on the server" in capsys.readouterr().out
     assert len(read_table(tmp_path / "t.tsv")) == 6
+
+
+def test_a_release_that_is_listed_outlasts_the_failure_of_the_next(osf, tmp_path, capsys):
+    """Without a token the second release is hours away."""
+    table = tmp_path / "t.tsv"
+    write_table(table, [row("verse512")])
+    root = ROOT.replace(NODE, NODES["verse19"])
+    osf.files["/d/first"] = b"first"
+    osf.add_folder(root, [("sub-verse004_ct.nii.gz", "/d/first")])
+    osf.pages.pop(ROOT)
+    assert main(["scans", "refresh", "--table", str(table), "--api", osf.address]) == 2
+    assert "404" in capsys.readouterr().err
+    assert {r.scan_id for r in read_table(table)} == {"verse20-verse512", "verse19-verse004"}
+
+
+def test_a_server_that_answers_so_many_questions_an_hour_is_listed_in_full(osf, client):
+    """Every question is put off once, and the tries of one do not count for the next."""
+    osf.retry_after = "3600"
+    osf.faults = {path: [429, 429] for path in (ROOT, "/page/2", "/f/1", "/f/2")}
+    assert len(refresh([], client, "verse20", osf.address)) == 5
+    assert client.pauses.count(3600.0) == 8
+
+
+def test_the_token_of_the_environment_is_for_the_publisher_alone(monkeypatch):
+    monkeypatch.setenv("OSF_TOKEN", "a-secret-token")
+    client = osf_client()
+    assert (client.token, client.token_host) == ("a-secret-token", "api.osf.io")
+    monkeypatch.delenv("OSF_TOKEN")
+    assert osf_client().token == ""
+
+
+def test_a_broken_token_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("OSF_TOKEN", "half a-secret-token")
+    with pytest.raises(SrnetError, match="OSF_TOKEN: is set to what is no token") as refusal:
+        osf_client()
+    assert "secret" not in str(refusal.value)

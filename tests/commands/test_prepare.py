@@ -122,3 +122,54 @@ def test_options_out_of_range_are_refused_on_one_line(options, reason, tmp_path,
 def test_a_missing_scan_is_named(tmp_path, capsys):
     assert main(["prepare", str(tmp_path / "none.nii"), str(tmp_path)]) == 2
     assert "none.nii: does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["ct.nii.gz", "scans/2024/ct.nii.gz"])
+def test_a_folder_that_holds_one_scan_stands_for_it(reference, place, tmp_path):
+    (tmp_path / "p1" / place).parent.mkdir(parents=True)
+    write(patient(), "RAS", tmp_path / "p1" / place)
+    (tmp_path / "p1" / "notes.txt").write_text("fell from a ladder")
+    found = prepared(tmp_path / "p1", tmp_path / "out")
+    np.testing.assert_array_equal(found[1].array, reference[1].array)
+
+
+def test_a_folder_with_one_series_in_a_folder_of_its_own_stands_for_it(reference, tmp_path):
+    image = SimpleITK.ReadImage(str(write(patient(), "LPS", tmp_path / "ct.mha")))
+    (tmp_path / "p1" / "S1").mkdir(parents=True)
+    for index in range(image.GetSize()[2]):
+        slice_ = image[:, :, index : index + 1]
+        place = [str(value) for value in image.TransformIndexToPhysicalPoint((0, 0, index))]
+        cosines = image.GetDirection()
+        row, column = cosines[0::3], cosines[1::3]
+        tags = {
+            "0008|0060": "CT",
+            "0020|000e": "1.2.3",
+            "0020|0032": "\\".join(place),
+            "0020|0037": "\\".join(map(str, (*row, *column))),
+            "0028|1052": "0",
+            "0028|1053": "1",
+        }
+        for tag, value in tags.items():
+            slice_.SetMetaData(tag, value)
+        writer = SimpleITK.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(tmp_path / "p1" / "S1" / f"{index:03d}.dcm"))
+        writer.Execute(slice_)
+    found = prepared(tmp_path / "p1", tmp_path / "out")
+    np.testing.assert_array_equal(found[1].array, reference[1].array)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a.nii.gz", "b/c.mha"], "p1: holds 2 scans (a.nii.gz, b/c.mha); give one of them"),
+        (list("123456"), "holds 6 scans (1.nii, 2.nii, 3.nii, 4.nii, 5.nii, ...); give one"),
+        ([], "p1: holds no scan that matches"),
+    ],
+)
+def test_a_folder_that_does_not_hold_one_scan_says_what_it_holds(names, message, tmp_path, capsys):
+    (tmp_path / "p1" / "b").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "p1" / (name if "." in name else f"{name}.nii")).touch()
+    assert main(["prepare", str(tmp_path / "p1"), str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err

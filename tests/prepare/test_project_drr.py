@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
-from srnet.errors import ScanRejected
+from srnet.errors import ScanRejected, SrnetError
 from srnet.prepare.geometry import ConeBeam, View
 from srnet.prepare.project_drr import cast_rays, project_drr
 from srnet.prepare.resample_volume import resample_volume
@@ -153,6 +153,32 @@ def test_a_volume_without_bone_is_rejected_by_name_of_the_view():
     empty = Volume(np.zeros((8, 8, 8), np.int16), asymmetric(8).grid)
     with pytest.raises(ScanRejected, match="ap view meets no bone"):
         project_drr(empty, DrrSettings())
+
+
+def test_distances_in_cm_are_refused_with_both_numbers():
+    """At twice its size the ellipsoid reaches 78 mm to the front, its outermost voxel 84 mm."""
+    deep = Volume(ellipsoid(32).array, Grid.centred((32,) * 3, (12.0,) * 3, (0, 0, 0)))
+    with pytest.raises(SrnetError) as failure:
+        project_drr(deep, DrrSettings(source_to_isocentre_mm=54.1, source_to_detector_mm=94.9))
+    assert not isinstance(failure.value, ScanRejected)
+    assert str(failure.value) == (
+        "drr.source_to_isocentre_mm is 54.1, but bone reaches 84 mm from the isocentre along the "
+        "ap view, so that the source would stand within the patient; give the distances in mm, "
+        "not in cm"
+    )
+
+
+@pytest.mark.parametrize(("distance", "within"), [(20.0, True), (21.0, False)])
+def test_bone_and_not_the_padding_around_it_decides_where_the_source_may_stand(distance, within):
+    array = np.zeros((32,) * 3, np.float32)
+    array[14:18, 11:21, 11:21] = 1000
+    volume = Volume(array, Grid.centred(array.shape, (4.0, 4.0, 4.0), (0, 0, 0)))
+    settings = DrrSettings(source_to_isocentre_mm=distance, source_to_detector_mm=949)
+    if within:
+        with pytest.raises(SrnetError, match="is 20, but bone reaches 20 mm"):
+            project_drr(volume, settings)
+    else:
+        assert project_drr(volume, settings)[0].grey.max() == 1
 
 
 NORMALS = {View.AP: "0 -1 0", View.LATERAL: "1 0 0"}

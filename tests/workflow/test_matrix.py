@@ -40,7 +40,7 @@ CODE = {
     "acquire/batches.py acquire/osf.py acquire/refresh.py": "",
     "dataset/x2ct_layout.py evaluate/score_files.py": "",
     # The ground
-    "nifti.py rejection.py volume.py": VOLUMES,
+    "foreign.py nifti.py rejection.py volume.py": VOLUMES,
     "xray.py": XRAYS,
     "target.py": f"{DATASETS} {NETWORKS} resample_volume predict_floor",
     "histogram.py": f"{SOURCED} separate_bone",

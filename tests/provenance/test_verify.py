@@ -143,7 +143,7 @@ def test_findings_are_printed_and_make_the_exit_status(recorded_results, capsys)
 
 
 def test_a_folder_without_records_is_refused(tmp_path):
-    with pytest.raises(SrnetError, match="holds no records"):
+    with pytest.raises(SrnetError, match="in no results folder"):
         verify(tmp_path)
 
 

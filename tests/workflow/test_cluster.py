@@ -12,6 +12,7 @@ import time
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,7 +22,7 @@ from srnet.acquire.batches import batch_scans
 from srnet.acquire.scans import list_scans
 from srnet.config.cohort import CohortSettings
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "size": 32,
     "width": 0.125,
     "gpus": 1,

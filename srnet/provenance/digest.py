@@ -131,17 +131,25 @@ def _read(path: Path) -> _Source:
 def _syntax(node: Any) -> str:
     """Return syntax as text, the same under every version of Python that can parse it.
 
-    A new version adds fields to what it knew, which are empty in older code; `ast.dump` shows
-    some of them, and which differs between versions.
+    A new version adds fields to what it knew, empty in older code. `ast.dump` shows some of
+    them, and which differs between versions.
     """
     if isinstance(node, ast.AST):
-        fields = (
-            (name, value) for name, value in ast.iter_fields(node) if value not in (None, [])
-        )
-        return f"{type(node).__name__}({', '.join(f'{n}={_syntax(v)}' for n, v in fields)})"
+        fields = ", ".join(f"{name}={_syntax(value)}" for name, value in _filled(node))
+        return f"{type(node).__name__}({fields})"
     if isinstance(node, list):
         return f"[{', '.join(map(_syntax, node))}]"
     return repr(node)
+
+
+def _filled(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that hold something."""
+    for name, value in ast.iter_fields(node):
+        if isinstance(node, ast.JoinedStr):
+            # Python 3.12 alone ends the format `>{width}` in an empty text.
+            yield name, [part for part in value if getattr(part, "value", None) != ""]
+        elif value not in (None, []):
+            yield name, value
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -1,7 +1,9 @@
 """`srnet audit verify` names exactly what was tampered with, and what depends on it."""
 
 import random
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,8 @@ from srnet.cli import main
 from srnet.errors import SrnetError
 from srnet.provenance import digest
 from srnet.provenance import verify as module
+from srnet.provenance.record import Job, recorded
+from srnet.provenance.run import Run, start_run
 from srnet.provenance.verify import verify
 
 TABLE = "table1.csv"
@@ -132,6 +136,56 @@ def test_a_tampered_record_is_not_believed(recorded_results):
 def test_an_artifact_whose_record_was_removed_is_named(recorded_results):
     (recorded_results / "provenance/artifacts" / f"{DATASET}.json").unlink()
     assert found(recorded_results) == {DATASET: "added"}
+
+
+def test_a_results_folder_inside_is_another_run_s_and_is_said_not_to_be_looked_at(
+    pipeline, capsys
+):
+    results = pipeline.run()
+    elsewhere = pipeline.folder / "elsewhere"
+    shutil.copytree(pipeline.folder / "scans", elsewhere / "scans")
+    type(pipeline)(elsewhere).run().rename(results / "mine")
+    (results / "mine/extra.csv").write_text("added there")
+    assert found(results) == {}
+    assert found(results / "mine") == {"extra.csv": "added"}
+    assert main(["audit", "verify", str(results)]) == 0
+    assert "not looked at: mine, the results folder of another run" in capsys.readouterr().out
+
+
+def test_a_lost_artifact_is_not_stale_as_well(pipeline):
+    results = pipeline.run()
+    (pipeline.folder / "scans/a.nii.gz").write_text("another patient")
+    pipeline.prepare("a")
+    for path in (results / "ct/a.nii.gz", results / DATASET):
+        path.unlink()
+    assert found(results) == {DATASET: "lost"}
+
+
+def test_what_was_made_of_a_method_goes_with_its_records(recorded_results):
+    """As docs/audit.md says of a method that left the tables."""
+    for folder in (recorded_results, recorded_results / "provenance/artifacts"):
+        shutil.rmtree(folder / "models/x2ct")
+    (recorded_results / TABLE).unlink()
+    (recorded_results / f"provenance/artifacts/{TABLE}.json").unlink()
+    assert found(recorded_results) == {}
+
+
+def test_a_file_from_outside_is_looked_for_where_its_own_run_started(tmp_path, monkeypatch):
+    """Two projects have a scan of the same name; the present folder is the other one's."""
+    script = digest.ROOT / "workflow/scripts/acquire.py"
+    code = digest.code_digest(script)
+    for project in ("one", "two"):
+        folder = tmp_path / project
+        (folder / "ct").mkdir(parents=True)
+        (folder / "ct/scan.nii.gz").write_text(project)
+        monkeypatch.chdir(folder)
+        start_run("results", Run("engine 1", {}, {}, {code: digest.code_listing(script)}))
+        files = {"files": ["ct/scan.nii.gz"]}, {"ct": ["results/ct.nii.gz"]}
+        with recorded(Job("results", "acquire", {}, {"code": code}, *files)):
+            Path("results/ct.nii.gz").write_text("a volume")
+    assert found("../one/results") == {}
+    Path("../one/ct/scan.nii.gz").write_text("changed")
+    assert found("../one/results") == {"ct/scan.nii.gz": "changed"}
 
 
 def test_findings_are_printed_and_make_the_exit_status(recorded_results, capsys):

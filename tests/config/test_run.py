@@ -7,6 +7,7 @@ import yaml
 
 from srnet.config.base import overlay
 from srnet.config.run import Config
+from srnet.errors import SrnetError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED_DEFAULT, SHIPPED_PAPER = ROOT / "config.yaml", ROOT / "config" / "paper.yaml"
@@ -22,6 +23,19 @@ def test_the_papers_recipe_survives_being_laid_over_the_default_run():
     """`--configfile` adds to config.yaml, which must not set what a recipe sets."""
     layers = [yaml.safe_load(path.read_text()) for path in (SHIPPED_DEFAULT, SHIPPED_PAPER)]
     assert Config.parse(overlay(*layers)).train.epochs == 200
+
+
+@pytest.mark.parametrize("spelt", ["out/mine", "./out/mine", "out/mine/", "out//./mine"])
+def test_a_folder_is_one_however_it_is_spelt(spelt):
+    config = Config.parse({"results": spelt, "cohort": {"downloads": spelt}})
+    assert config.results == "out/mine"
+    assert config.cohort.downloads == "out/mine"
+
+
+@pytest.mark.parametrize("given", ["", 3])
+def test_a_folder_has_a_name(given):
+    with pytest.raises(SrnetError, match="'results' is"):
+        Config.parse({"results": given})
 
 
 def test_a_method_takes_the_common_width_unless_it_has_its_own():

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -161,13 +162,17 @@ def test_a_lost_artifact_is_not_stale_as_well(pipeline):
     assert found(results) == {DATASET: "lost"}
 
 
-def test_what_was_made_of_a_method_goes_with_its_records(recorded_results):
-    """As docs/audit.md says of a method that left the tables."""
-    for folder in (recorded_results, recorded_results / "provenance/artifacts"):
-        shutil.rmtree(folder / "models/x2ct")
-    (recorded_results / TABLE).unlink()
-    (recorded_results / f"provenance/artifacts/{TABLE}.json").unlink()
-    assert found(recorded_results) == {}
+def test_a_method_that_left_the_tables_goes_by_the_printed_command(pipeline):
+    results = pipeline.run()
+    model = {"model": ["models/old/model.safetensors"]}
+    pipeline.job("train", {"train": [DATASET]}, model, {"method": "old"})
+    pipeline.job("predict", model, {"prediction": ["predictions/old.h5"]}, {"method": "old"})
+    page = (digest.ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    (command,) = (line for line in page.splitlines() if line.startswith("rm "))
+    said = ["bash", "-c", command.replace("NAME", "old")]
+    subprocess.run(said, cwd=results.parent, check=True)
+    assert not list(results.rglob("*old*"))
+    assert found(results) == {}
 
 
 def test_a_file_from_outside_is_looked_for_where_its_own_run_started(tmp_path, monkeypatch):

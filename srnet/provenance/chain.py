@@ -202,8 +202,10 @@ def _has(values: Record, fields: Mapping[str, type]) -> bool:
 
 
 def _at_odds(artifact: str, records: Mapping[str, Record]) -> str | None:
-    """Say which record of the same job differs from that of `artifact`, if any does."""
+    """Say how a record differs from those of the same job, unless most are like it."""
     record = records[artifact]
-    beside = (entry["path"] for entry in record["outputs"])
-    other = next((name for name in beside if records.get(name, record) != record), None)
-    return other and f"it differs from that of {other}, which the same job made"
+    beside = [entry["path"] for entry in record["outputs"] if entry["path"] in records]
+    others = [name for name in beside if records[name] != record]
+    if not others or 2 * len(others) < len(beside):
+        return None
+    return f"it differs from that of {others[0]}, which the same job made"

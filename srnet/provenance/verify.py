@@ -111,7 +111,7 @@ def verify(path: str | Path) -> Verdict:
         *_changed_code(chain, whole),
         *(_added_files(chain) if whole else ()),
     )
-    outside = len({source.place for source in sources})
+    outside = len({s.place for s in sources if s.entry["path"] not in chain.damaged})
     total = sum(look.bytes for look in seen.values() if look)
     return Verdict(len(chain.records), outside, total, findings, tuple(_apart(chain)))
 

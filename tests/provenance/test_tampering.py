@@ -92,6 +92,14 @@ def test_a_record_that_differs_from_that_of_the_same_job_is_named(recorded_resul
     assert found(recorded_results)[HISTORY] == "record"
 
 
+def test_of_three_copies_of_a_record_the_one_that_differs_is_named(pipeline):
+    results = pipeline.run()
+    tables = {kind: [f"table2.{kind}"] for kind in ("csv", "md", "tex")}
+    pipeline.job("make_table", {"model": [MODEL]}, tables)
+    reseal(record_of(results, "table2.md"), lambda record: record.update(host="elsewhere"))
+    assert found(results) == {"table2.md": "record"}
+
+
 def test_an_artifact_removed_with_its_record_is_missed_by_those_beside_it(recorded_results):
     for path in (recorded_results / HISTORY, record_of(recorded_results, HISTORY)):
         path.unlink()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from srnet.errors import SrnetError
 from srnet.provenance.chain import Chain, read_listing
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -114,7 +115,10 @@ def _listing(chain: Chain, digest: str) -> dict[str, str]:
     """Return source file -> digest, or the digest alone where no listing is left."""
     if not chain.store.code_path(digest).is_file():
         return {"all source files": digest}
-    return read_listing(chain.store, digest)
+    try:
+        return read_listing(chain.store, digest)
+    except SrnetError as damage:
+        raise SrnetError(f"{damage}; run `srnet audit verify {chain.store.results}`") from None
 
 
 def _one_sided(

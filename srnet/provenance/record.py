@@ -4,13 +4,14 @@ The id of a record is a digest over what decides the result (rule, wildcards,
 params, digests of inputs and code), so that the same job has the same id on
 any machine at any time, and artifacts that carry it stay equal byte for byte.
 Times, host and memory stand in the record only. So do paths outside the results
-folder: a param that names an input names it by its digest.
+folder: a param that names an input names it by its role, such as `<files 1>`.
 """
 
 import hashlib
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ def recorded(job: Job) -> Iterator[str]:
         decisive = {
             "rule": job.rule,
             "wildcards": dict(job.wildcards),
-            "params": _by_digest(dict(job.params), inputs),
+            "params": _by_role(dict(job.params), inputs),
             "inputs": inputs,
         }
         record = record_id_of(decisive)
@@ -94,19 +95,23 @@ def record_id_of(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(decisive).encode()).hexdigest()[:16]
 
 
-def _by_digest(value: Any, inputs: Sequence[Mapping[str, Any]]) -> Any:
-    """Return params with inputs from outside named by what is in them, wherever they lay."""
-    names = {entry["path"]: entry for entry in inputs if not entry["inside"]}
+def _by_role(params: Any, inputs: Sequence[Mapping[str, Any]]) -> Any:
+    """Return params with inputs from outside named by their role, wherever they lie."""
+    counts = Counter[str]()
+    roles = {}
+    for entry in inputs:
+        counts[entry["name"]] += 1
+        if not entry["inside"]:
+            roles[entry["path"]] = f"<{entry['name']} {counts[entry['name']]}>"
 
     def renamed(part: Any) -> Any:
         if isinstance(part, Mapping):
             return {str(key): renamed(inner) for key, inner in part.items()}
         if isinstance(part, list | tuple):
             return [renamed(inner) for inner in part]
-        entry = names.get(part) if isinstance(part, str) else None
-        return f"<{entry['name']} {entry['sha256'][:16]}>" if entry else part
+        return roles.get(part, part) if isinstance(part, str) else part
 
-    return renamed(value)
+    return renamed(params)
 
 
 def _describe(store: Store, files: Files) -> list[dict[str, Any]]:

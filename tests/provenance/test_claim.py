@@ -141,7 +141,7 @@ def test_without_locks_the_run_goes_on_with_a_warning(tmp_path, monkeypatch, cap
     def refuse(handle, how):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
     with caplog.at_level(logging.WARNING):
         claim(tmp_path, "run")
         with at_work(tmp_path):
@@ -153,7 +153,7 @@ def test_another_failure_to_lock_is_no_lack_of_locks(tmp_path, monkeypatch):
     def fail(handle, how):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(module.fcntl, "flock", fail)
+    monkeypatch.setattr("fcntl.flock", fail)
     with pytest.raises(OSError, match="Input/output error"):
         claim(tmp_path, "run")
 

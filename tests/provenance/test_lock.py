@@ -48,7 +48,7 @@ def test_a_product_outside_is_named_by_the_job_that_made_it(tmp_path):
     assert list(locked) == ["outside/download/a/file"]
 
 
-def test_params_name_inputs_from_outside_by_their_digest(tmp_path, monkeypatch):
+def test_params_name_inputs_from_outside_by_their_role(tmp_path, monkeypatch):
     """So that a record has the same id wherever the scans lie."""
     ids = []
     for place in ("here", "there"):

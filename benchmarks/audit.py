@@ -123,8 +123,8 @@ def lay_out(chain: Chain, copy: Path) -> None:
             if not entry["inside"] or place.exists():
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
-            if chain.file(entry).is_file():
-                place.symlink_to(chain.file(entry).resolve())
+            if chain.file(entry, record).is_file():
+                place.symlink_to(chain.file(entry, record).resolve())
             else:
                 place.touch()
                 os.truncate(place, entry["bytes"])

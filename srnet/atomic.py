@@ -1,13 +1,25 @@
 """Atomic writes: a killed job leaves no half file that looks whole."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_folder", "atomic_path", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "is_partial", "write_text"]
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial\..+")
+
+
+def is_partial(path: str | Path) -> bool:
+    """Tell from its name whether a file or folder is, or lies in, something half-written."""
+    return any(_PARTIAL.fullmatch(part) for part in Path(path).parts)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
 
 
 @contextmanager
@@ -20,7 +32,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
+    partial = _partial(target)
     try:
         yield partial
         with partial.open("rb+") as handle:
@@ -39,7 +51,7 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
+    partial = _partial(target)
     partial.mkdir()
     try:
         yield partial

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 
 from srnet.errors import SrnetError
@@ -26,7 +27,11 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand; 0 on success, 2 with one line on a user's mistake."""
+    """Run one subcommand.
+
+    Returns 0 on success, 2 with one line on a user's mistake, 141 where the program that
+    reads what is printed has ended, as `head` does.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="srnet", description=_SUMMARY)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -40,7 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
             subparser.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        status = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # What is left in the buffer would raise again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except SrnetError as mistake:
         print(f"srnet {parsed.command}: {mistake}", file=sys.stderr)
         return 2

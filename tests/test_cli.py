@@ -25,6 +25,18 @@ def test_a_valid_configuration_ends_with_status_0(tmp_path, capsys):
     assert "valid" in capsys.readouterr().out
 
 
+def test_a_reader_that_ends_early_is_no_failure_of_ours():
+    code = "from srnet.cli import main; raise SystemExit(main(['config', 'document']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:

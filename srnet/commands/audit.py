@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = tasks.add_parser(
         "verify", help="rehash everything, walk every chain to scans and code"
     )
-    check.add_argument("results", type=Path, help="results folder")
+    check.add_argument("results", type=Path, help="results folder, or an artifact in it")
     check.add_argument("--json", action="store_true", help="print the findings as JSON, in full")
     tell = tasks.add_parser("explain", help="the whole chain of one artifact, as a tree")
     tell.add_argument("artifact", type=Path, help="such as results/table1.csv")
@@ -61,6 +61,8 @@ def _verify(args: argparse.Namespace) -> int:
             f"outside, {verdict.bytes / 1e6:.1f} MB: "
             + (f"{len(verdict.findings)} findings" if verdict.findings else "all holds")
         )
+        for folder in verdict.apart:
+            print(f"not looked at: {folder}, the results folder of another run")
     return 1 if verdict.findings else 0
 
 
@@ -75,6 +77,7 @@ def _print_finding(finding: Finding) -> None:
 def _explain(args: argparse.Namespace) -> int:
     store, artifact = find_store(args.artifact)
     chain = read_chain(store)
+    chain.leading_to(artifact).require_sound()
     node = explain(chain, artifact)
     if args.json:
         print(explain_json(chain, artifact))
@@ -102,6 +105,7 @@ def _diff(args: argparse.Namespace) -> int:
     names = tuple("table1.csv" if name == "." else name for name in (one, other))
     chains = read_chain(ours), read_chain(theirs)
     for chain, name in zip(chains, names, strict=True):
+        chain.leading_to(name).require_sound()
         explain(chain, name)
     found = compare(*chains, artifacts=(names[0], names[1]))
     if args.json:
@@ -127,6 +131,7 @@ def _export(args: argparse.Namespace) -> int:
         raise SrnetError(f"{args.results} is a file of {store.results}; export the whole folder")
     folder = args.out or args.results
     chain = read_chain(store)
+    chain.require_sound()
     write_text(folder / "provenance.lock.json", lock_text(chain))
     write_crate(chain, folder)
     print(f"{folder}: provenance.lock.json and ro-crate-metadata.json")

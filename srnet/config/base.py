@@ -6,13 +6,19 @@ description there is the documentation, its annotation the validation.
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from srnet.errors import SrnetError
 
-__all__ = ["Settings", "difference", "models_in", "overlay"]
+__all__ = ["Folder", "Settings", "difference", "models_in", "overlay"]
+
+# The engine finds the rule for a file by the letters of its path: `./out/` is `out`.
+Folder = Annotated[
+    str, StringConstraints(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
+]
 
 
 class Settings(BaseModel):

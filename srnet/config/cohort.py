@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from srnet.config.base import Settings
+from srnet.config.base import Folder, Settings
 
 __all__ = [
     "CohortSettings",
@@ -122,9 +122,7 @@ class CohortSettings(Settings):
     sources: tuple[Source, ...] = Field(
         (PhantomSource(),), min_length=1, description="where the scans come from"
     )
-    downloads: str = Field(
-        "resources/scans", min_length=1, description="folder of downloaded scans, kept"
-    )
+    downloads: Folder = Field("resources/scans", description="folder of downloaded scans, kept")
     counting: Literal["distinct", "paper"] = Field(
         "distinct",
         description="distinct: each physical scan once, split by patient; "

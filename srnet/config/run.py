@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from srnet.config.base import Settings, difference, overlay
+from srnet.config.base import Folder, Settings, difference, overlay
 from srnet.config.clinical import ClinicalSettings
 from srnet.config.cohort import CohortSettings
 from srnet.config.dataset import SplitSettings
@@ -80,7 +80,7 @@ _METHODS = {
 class Config(Settings):
     """The whole configuration. `config.yaml` holds what differs from the defaults here."""
 
-    results: str = Field("results", min_length=1, description="folder of everything a run writes")
+    results: Folder = Field("results", description="folder of everything a run writes")
     seed: int = Field(1, ge=0, description="seed of everything random")
     size: Literal[32, 64, 128] = Field(64, description="edge of the volumes and x-rays in voxels")
     width: float = Field(

@@ -33,6 +33,7 @@ __all__ = [
 
 Part = Literal["train", "validation", "test"]
 LOG = logging.getLogger(__name__)
+_REASONS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def split_cohort(
         raise SrnetError(
             f"{len(usable)} of {len(scans)} scans of {len(groups)} patients are usable; a split "
             f"into {', '.join(get_args(Part))} needs at least 3 patients: add scans"
-            + (f", or cure the {len(rejected)} rejected ones" if rejected else "")
+            + _first_reasons(rejected)
         )
     parts = _assign(groups, len(usable), settings, seed)
     rows = [SplitScan(s.scan_id, s.patient_id, s.source, parts[s.scan_id]) for s in usable]
@@ -121,6 +122,19 @@ def split_cohort(
     if leaks:
         LOG.warning("%d test patients also have scans in the training set", len(leaks))
     return rows, rejected
+
+
+def _first_reasons(rejected: Sequence[RejectedScan]) -> str:
+    """Say why scans were rejected; no `rejected.tsv` is written where none can be split."""
+    if not rejected:
+        return ""
+    reasons = [f"\n  {row.scan} ({row.stage}): {row.reason}" for row in rejected[:_REASONS_SHOWN]]
+    more = len(rejected) - len(reasons)
+    return (
+        f", or cure the {len(rejected)} rejected ones:"
+        + "".join(reasons)
+        + (f"\n  and {more} more" if more else "")
+    )
 
 
 def leaking_patients(split: Iterable[SplitScan]) -> list[str]:

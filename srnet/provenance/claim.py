@@ -6,23 +6,29 @@ however it ends, so that none is ever stale. The engine's process holds
 together with the other jobs. A new run waits for jobs that outlived theirs.
 """
 
+import errno
 import fcntl
 import json
 import logging
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from srnet.atomic import is_partial
 from srnet.errors import SrnetError
-from srnet.provenance.store import FOLDER
+from srnet.provenance.store import FOLDER, contents
 
 __all__ = ["RUN_VARIABLE", "at_work", "claim", "join"]
 
 RUN_VARIABLE = "SRNET_RUN"
 """Environment variable by which a job knows the run that it belongs to."""
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+"""What a file system without advisory locks answers."""
 
 log = logging.getLogger(__name__)
 _held: list[IO[str]] = []
@@ -51,8 +57,7 @@ def claim(results: str | Path, run: str) -> None:
         if not _lock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB):
             log.warning("%s: waiting for jobs that a killed run has left at work", results)
             _lock(jobs, fcntl.LOCK_EX)
-    for partial in results.rglob(".*.partial.*"):
-        partial.unlink(missing_ok=True)
+    _remove_partials(results)
 
 
 def join(results: str | Path) -> None:
@@ -101,11 +106,32 @@ def _open(results: Path, name: str) -> IO[str]:
 
 
 def _lock(handle: IO[str], how: int) -> bool:
+    """Lock a file; False if another process holds it."""
     try:
         fcntl.flock(handle, how)
     except BlockingIOError:
         return False
+    except OSError as failure:
+        if failure.errno not in _NO_LOCKS:
+            raise
+        log.warning(
+            "%s cannot be locked (%s): see to it that no second run is at work in this folder, "
+            "or put it on a file system with locks",
+            handle.name,
+            failure.strerror,
+        )
     return True
+
+
+def _remove_partials(results: Path) -> None:
+    """Remove half-written files and folders of this results folder, not of one inside it."""
+    for path in list(contents(results)):
+        if not is_partial(path.relative_to(results)):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _holder(results: Path) -> dict[str, str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srnet.provenance.chain import Chain
+from srnet.errors import SrnetError
+from srnet.provenance.chain import Chain, read_listing
 
 __all__ = ["Comparison", "Difference", "compare"]
 
@@ -112,11 +113,12 @@ def _code(
 
 def _listing(chain: Chain, digest: str) -> dict[str, str]:
     """Return source file -> digest, or the digest alone where no listing is left."""
-    path = chain.store.code_path(digest)
-    if not path.is_file():
+    if not chain.store.code_path(digest).is_file():
         return {"all source files": digest}
-    files: dict[str, str] = chain.store.read(path)["files"]
-    return files
+    try:
+        return read_listing(chain.store, digest)
+    except SrnetError as damage:
+        raise SrnetError(f"{damage}; run `srnet audit verify {chain.store.results}`") from None
 
 
 def _one_sided(

@@ -1,8 +1,9 @@
 """Export records as a Workflow Run RO-Crate (Provenance Run Crate 0.5).
 
-By reference: the crate is one metadata file that names artifacts with their
-digests. Written into the results folder it names them relative to itself,
-elsewhere by absolute address. https://w3id.org/ro/wfrun/provenance/0.5
+By reference: the crate is a metadata file that names artifacts with their digests, and the
+workflow's own file, which the profile wants in the crate. Written into the results folder it
+names them as files beside it. What lies elsewhere it names by what it was read as and by its
+digest, since a path belongs to one machine. https://w3id.org/ro/wfrun/provenance/0.5
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from typing import Any
 from rocrate.model import ComputerLanguage, ContextEntity, File
 from rocrate.rocrate import ROCrate
 
+from srnet.atomic import write_text
 from srnet.provenance.chain import Chain
 from srnet.provenance.digest import ROOT
 from srnet.provenance.store import canonical
@@ -45,9 +47,10 @@ Record = Mapping[str, Any]
 
 
 def write_crate(chain: Chain, folder: Path) -> None:
-    """Write `ro-crate-metadata.json` into `folder`."""
+    """Write `ro-crate-metadata.json` into `folder`, and the workflow that it speaks of."""
     folder.mkdir(parents=True, exist_ok=True)
     crate = _Crate(chain, folder).build()
+    write_text(folder / WORKFLOW, (ROOT / WORKFLOW).read_text(encoding="utf-8"))
     crate.metadata.write(folder)
 
 
@@ -113,7 +116,7 @@ class _Crate:
         self.crate.add(language)
         kinds = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
         workflow = self.crate.add_file(
-            (ROOT / WORKFLOW).as_uri(), properties={"@type": kinds, "name": "srnet workflow"}
+            dest_path=WORKFLOW, properties={"@type": kinds, "name": "srnet workflow"}
         )
         workflow["programmingLanguage"] = language
         workflow["hasPart"] = [self._tool(rule) for rule in self.rules]
@@ -198,27 +201,21 @@ class _Crate:
             )
         return found
 
-    def _file(self, entry: Record) -> File:
-        """Return the data entity of an input or output; what was removed keeps its digest."""
-        path = self.chain.file(entry)
-        gone = not path.is_file()
-        if gone:
-            kind, identifier = "CreativeWork", f"#removed/{entry['path']}"
-        elif entry["inside"] and self.beside:
-            kind, identifier = "File", entry["path"]
-        else:
-            kind, identifier = "File", path.resolve().as_uri()
-        known = self.crate.dereference(identifier)
+    def _file(self, entry: Record) -> ContextEntity:
+        """Return the entity of an input or output, a file only where it lies beside the crate."""
+        facts = {"sha256": entry["sha256"], "contentSize": str(entry["bytes"])}
+        if not entry["inside"]:
+            name = f"{entry['name']}/{entry['sha256'][:16]}"
+            return self._entity(f"#outside/{name}", "CreativeWork", name=name, **facts)
+        name = entry["path"]
+        if not (self.beside and (self.chain.store.results / name).is_file()):
+            return self._entity(f"#artifact/{name}", "CreativeWork", name=name, **facts)
+        known = self.crate.dereference(name)
         if known is not None:
             return known
-        facts = {"name": entry["path"], "sha256": entry["sha256"]}
-        if gone:
-            return self._entity(identifier, kind, **facts)
-        facts |= {"contentSize": str(entry["bytes"])}
-        facts |= {"encodingFormat": MEDIA_TYPES.get(path.suffix, "application/octet-stream")}
-        if identifier == entry["path"]:
-            return self.crate.add_file(dest_path=identifier, properties=facts)
-        return self.crate.add_file(identifier, properties=facts)
+        kind = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+        facts |= {"name": name, "encodingFormat": kind}
+        return self.crate.add_file(dest_path=name, properties=facts)
 
     def _run(self, workflow: File, actions: list[ContextEntity]) -> None:
         """Add the run of the whole workflow and of the engine that organised it."""

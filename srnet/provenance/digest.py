@@ -8,12 +8,22 @@ syntax, so that comments, docstrings, formatting and time stamps do not count.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-__all__ = ["ROOT", "code_digest", "code_listing", "file_digest", "import_closure", "source_digest"]
+__all__ = [
+    "ROOT",
+    "code_digest",
+    "code_listing",
+    "file_digest",
+    "import_closure",
+    "listing_digest",
+    "short_digest",
+    "source_digest",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder that holds the package, the workflow and the lock of the environment."""
@@ -30,6 +40,17 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def listing_digest(listing: Mapping[str, str]) -> str:
+    """Return one digest that stands for files, given by name and digest."""
+    text = "\n".join(f"{name} {listing[name]}" for name in sorted(listing))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short_digest(listing: Mapping[str, str]) -> str:
+    """Return the code digest that stands for a listing of sources, 16 hexadecimal digits."""
+    return listing_digest(listing)[:16]
+
+
 @cache
 def code_digest(script: str | Path, *modules: str) -> str:
     """Return a digest of the code that `script` runs, 16 hexadecimal digits.
@@ -41,9 +62,7 @@ def code_digest(script: str | Path, *modules: str) -> str:
     modules
         Those modules that it chooses from a registry (see `import_closure`).
     """
-    listing = code_listing(script, *modules)
-    text = "\n".join(f"{name} {digest}" for name, digest in listing.items())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_digest(code_listing(script, *modules))
 
 
 def code_listing(script: str | Path, *modules: str) -> dict[str, str]:
@@ -106,8 +125,31 @@ def _read(path: Path) -> _Source:
     for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
-    syntax = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return _Source(imports, registries, syntax)
+    return _Source(imports, registries, hashlib.sha256(_syntax(tree).encode()).hexdigest())
+
+
+def _syntax(node: Any) -> str:
+    """Return syntax as text, the same under every version of Python that can parse it.
+
+    A new version adds fields to what it knew, empty in older code. `ast.dump` shows some of
+    them, and which differs between versions.
+    """
+    if isinstance(node, ast.AST):
+        fields = ", ".join(f"{name}={_syntax(value)}" for name, value in _filled(node))
+        return f"{type(node).__name__}({fields})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_syntax, node))}]"
+    return repr(node)
+
+
+def _filled(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that hold something."""
+    for name, value in ast.iter_fields(node):
+        if isinstance(node, ast.JoinedStr):
+            # Python 3.12 alone ends the format `>{width}` in an empty text.
+            yield name, [part for part in value if getattr(part, "value", None) != ""]
+        elif value not in (None, []):
+            yield name, value
 
 
 def _is_text(node: ast.stmt) -> bool:

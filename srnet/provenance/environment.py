@@ -60,13 +60,18 @@ def installed_packages() -> dict[str, str]:
 def git_state(folder: Path = ROOT) -> dict[str, Any]:
     """Return the commit of a checkout and whether files differ from it.
 
-    Both are None where there is no git or no checkout.
+    Both are None where there is no git, or `folder` is no checkout. That of another project
+    around it, as where a release was unpacked, is not asked; that of another user, as where
+    a container mounts it, is.
     """
+    only_here = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    options = ["--no-optional-locks", "-c", f"safe.directory={folder}", "-C", str(folder)]
 
     def git(*words: str) -> str | None:
         try:
             done = subprocess.run(  # noqa: S603
-                ["git", "-C", str(folder), *words],  # noqa: S607
+                ["git", *options, *words],  # noqa: S607
+                env=only_here,
                 capture_output=True,
                 text=True,
                 check=True,

@@ -3,28 +3,30 @@
 The id of a record is a digest over what decides the result (rule, wildcards,
 params, digests of inputs and code), so that the same job has the same id on
 any machine at any time, and artifacts that carry it stay equal byte for byte.
-Times, host and memory stand in the record only.
+Times, host and memory stand in the record only. So do paths outside the results
+folder: a param that names an input names it by its role, such as `<files 1>`.
 """
 
 import hashlib
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from srnet.errors import SrnetError
 from srnet.provenance.claim import RUN_VARIABLE, at_work
-from srnet.provenance.digest import file_digest
+from srnet.provenance.content import read_content
 from srnet.provenance.environment import environment, git_state, peak_memory_mb
 from srnet.provenance.store import Store, canonical
 from srnet.rejection import read_tombstone
 from srnet.stamp import stamped
 
-__all__ = ["Job", "recorded"]
+__all__ = ["Job", "record_id_of", "recorded"]
 
 Files = Mapping[str, Sequence[str]]
 
@@ -54,19 +56,22 @@ def recorded(job: Job) -> Iterator[str]:
         watch, started = time.perf_counter(), datetime.now(UTC)
         run = _run_facts(store)
         inputs = _describe(store, job.inputs)
-        record = _record_id(job, inputs)
+        decisive = {
+            "rule": job.rule,
+            "wildcards": dict(job.wildcards),
+            "params": _by_role(dict(job.params), inputs),
+            "inputs": inputs,
+        }
+        record = record_id_of(decisive)
         with stamped(record):
             yield record
         outputs = _describe(store, job.outputs)
         # Read the clock last: the time to hash the files belongs to the job.
         facts = {
             "id": record,
-            "rule": job.rule,
-            "wildcards": dict(job.wildcards),
-            "params": dict(job.params),
+            **decisive,
             "code": job.params.get("code"),
             "seed": job.params.get("seed"),
-            "inputs": inputs,
             "outputs": _mark_temporary(run, job.rule, outputs),
             "rejected": _rejection(job.outputs),
             "licences": _licences(store, job, inputs),
@@ -81,35 +86,61 @@ def recorded(job: Job) -> Iterator[str]:
             store.write(store.artifact_path(output["path"]), facts)
 
 
-def _record_id(job: Job, inputs: Sequence[Mapping[str, Any]]) -> str:
-    """Return 16 hexadecimal digits over all that decides the result."""
+def record_id_of(record: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits over all in a record that decides the result."""
     decisive = {
-        "rule": job.rule,
-        "wildcards": dict(job.wildcards),
-        "params": dict(job.params),
-        "inputs": [[entry["name"], entry["sha256"]] for entry in inputs],
+        **{key: record[key] for key in ("rule", "wildcards", "params")},
+        "inputs": [[entry["name"], entry["sha256"]] for entry in record["inputs"]],
     }
     return hashlib.sha256(canonical(decisive).encode()).hexdigest()[:16]
 
 
-def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
-    """Return name, place, size and digest of each file.
+def _by_role(params: Any, inputs: Sequence[Mapping[str, Any]]) -> Any:
+    """Return params with inputs from outside named by their role, wherever they lie."""
+    counts = Counter[str]()
+    roles = {}
+    for entry in inputs:
+        counts[entry["name"]] += 1
+        if not entry["inside"]:
+            roles[entry["path"]] = f"<{entry['name']} {counts[entry['name']]}>"
 
-    A file in the results folder is named relative to it, any other as given.
+    def renamed(part: Any) -> Any:
+        if isinstance(part, Mapping):
+            return {str(key): renamed(inner) for key, inner in part.items()}
+        if isinstance(part, list | tuple):
+            return [renamed(inner) for inner in part]
+        return roles.get(part, part) if isinstance(part, str) else part
+
+    return renamed(params)
+
+
+def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
+    """Return name, place, size and digest of each file, or folder of files.
+
+    What lies in the results folder is named relative to it, any other as given.
+
+    Raises
+    ------
+    SrnetError
+        If a file is missing.
     """
     entries = []
     for name, paths in files.items():
         for path in paths:
             inside = store.relative(path)
-            entries.append(
-                {
-                    "name": name,
-                    "path": inside if inside is not None else str(path),
-                    "inside": inside is not None,
-                    "bytes": Path(path).stat().st_size,
-                    "sha256": file_digest(path),
-                }
-            )
+            content = read_content(path)
+            if content is None:
+                raise SrnetError(
+                    f"{path}: is not there; restore it and give the same command again"
+                )
+            entry = {
+                "name": name,
+                "path": inside if inside is not None else str(path),
+                "inside": inside is not None,
+                "bytes": content.bytes,
+                "sha256": content.sha256,
+            }
+            entries.append(entry | ({"files": dict(content.files)} if content.files else {}))
     return entries
 
 

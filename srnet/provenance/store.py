@@ -11,7 +11,8 @@ keys, written atomically, and sealed with a digest of their own content.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,7 +20,7 @@ from urllib.parse import quote, unquote
 from srnet.atomic import write_text
 from srnet.errors import SrnetError
 
-__all__ = ["FOLDER", "Store", "canonical", "find_store"]
+__all__ = ["FOLDER", "Store", "canonical", "contents", "find_store", "is_results"]
 
 FOLDER = "provenance"
 
@@ -82,8 +83,8 @@ class Store:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             seal = values.pop("seal")
         except FileNotFoundError:
-            raise SrnetError(f"{path} is missing; run the rule that makes it again") from None
-        except (ValueError, KeyError, AttributeError):
+            raise SrnetError(f"{path} is missing; restore it, or run again what made it") from None
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise SrnetError(f"{path} is not a record: no JSON with a seal") from None
         if seal != _seal(values):
             raise SrnetError(f"{path} was changed after it was written: its seal does not match")
@@ -94,12 +95,50 @@ class Store:
         path = self.artifact_path(artifact)
         return self.read(path) if path.is_file() else None
 
+    def read_run(self, run: str) -> dict[str, Any]:
+        """Return the facts of a run.
+
+        Raises
+        ------
+        SrnetError
+            If they are missing, damaged, or those of another run.
+        """
+        path = self.run_path(run)
+        facts = self.read(path)
+        if facts.get("run") != run or not isinstance(facts.get("folder"), str):
+            raise SrnetError(f"{path} does not hold the facts of that run")
+        return facts
+
+    def runs(self) -> list[Path]:
+        """Return the files of all runs, the first one first."""
+        return sorted((self.folder / "runs").glob("*.json"))
+
+    def listings(self) -> list[Path]:
+        """Return the files that list the sources behind each code digest."""
+        return sorted((self.folder / "code").glob("*.json"))
+
     def artifacts(self) -> list[str]:
         """Return the names of all recorded artifacts, sorted."""
         root = self.folder / "artifacts"
         files = (path.relative_to(root).as_posix() for path in root.rglob("*.json"))
         names = (name.removesuffix(".json") for name in files)
         return sorted(unquote(name) if "%2F" in name else name for name in names)
+
+
+def is_results(folder: Path) -> bool:
+    """Tell whether a folder holds the results of a run, which has claimed it."""
+    return (folder / FOLDER).is_dir() and not folder.is_symlink()
+
+
+def contents(results: Path) -> Iterator[Path]:
+    """Yield every file and folder of a results folder, links not followed.
+
+    A results folder inside it belongs to another run: it is yielded, what lies in it is not.
+    """
+    for name, folders, files in os.walk(results):
+        here = Path(name)
+        yield from sorted(here / entry for entry in (*folders, *files))
+        folders[:] = [folder for folder in folders if not is_results(here / folder)]
 
 
 def find_store(path: str | Path) -> tuple[Store, str]:

@@ -1,16 +1,18 @@
 """Rehash everything and walk every chain up to scans and code."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
+from srnet.atomic import is_partial
 from srnet.errors import SrnetError
-from srnet.provenance.chain import Chain, read_chain
-from srnet.provenance.digest import file_digest, source_digest
-from srnet.provenance.store import FOLDER, Store
+from srnet.provenance.chain import Chain, Record, read_chain, read_listing
+from srnet.provenance.content import Content, read_content
+from srnet.provenance.digest import source_digest
+from srnet.provenance.store import FOLDER, contents, find_store, is_results
 
 __all__ = ["Finding", "Verdict", "verify"]
 
@@ -22,7 +24,7 @@ BY_PRODUCTS = (
     "models/*/resume.*",
     "ro-crate-metadata.json",
     "provenance.lock.json",
-    "*.partial.*",
+    "workflow/Snakefile",
 )
 """What a run leaves beside its artifacts; it decides nothing and is not recorded."""
 
@@ -38,7 +40,7 @@ class Finding:
     kind
         changed, lost, added, stale, code or record.
     path
-        The artifact (relative to the results folder), scan or source file.
+        The artifact or record (relative to the results folder), scan or source file.
     reason
         What was expected and what was found.
     dependants
@@ -53,77 +55,116 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was checked and what does not hold."""
+    """What was checked and what does not hold.
+
+    Attributes
+    ----------
+    artifacts, sources, bytes
+        How many artifacts and files from outside, of what size together.
+    findings
+        What does not hold.
+    apart
+        Results folders of other runs inside this one, which were not looked at.
+    """
 
     artifacts: int
     sources: int
     bytes: int
     findings: tuple[Finding, ...]
+    apart: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A file as it is now; the digest is None where there is no file."""
-
-    sha256: str | None
-    bytes: int
+Seen = Mapping[Path, Content | None]
 
 
-def verify(results: str | Path) -> Verdict:
-    """Check all artifacts of a results folder, their inputs and their code.
+def verify(path: str | Path) -> Verdict:
+    """Check the artifacts of a results folder, their inputs and their code.
 
-    Files are read as streams, several at a time.
+    Files are read as streams, several at a time. Of an artifact, or a folder of some, only
+    what it was made from is checked with it.
 
     Raises
     ------
     SrnetError
-        If the folder holds no records.
+        If no record speaks of `path`.
     """
-    store = Store(results)
+    store, name = find_store(path)
     chain = read_chain(store)
+    whole = name == "."
+    if not whole:
+        chain = _part(chain, name)
     if not chain.records and not chain.damaged:
         raise SrnetError(
-            f"{results} holds no records in {FOLDER}/artifacts; "
-            "give a folder that a run has written"
+            f"{path}: {store.folder}/artifacts holds no records of it; "
+            "give a folder that a run has written, or an artifact in it"
         )
-    outside = {e["path"]: e for e in _inputs(chain) if e["path"] not in chain.records}
-    entries = {**outside, **{name: chain.output(name) for name in chain.records}}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        seen = dict(
-            zip(entries, pool.map(lambda e: _look(chain.file(e)), entries.values()), strict=True)
-        )
+    places = {n: chain.place(n) for n in chain.records}
+    sources = _sources(chain)
+    seen = _look({*places.values(), *(source.place for source in sources)})
     findings = (
         *_damaged_records(chain),
-        *_changed_artifacts(chain, seen),
-        *_changed_sources(chain, seen),
-        *_stale_artifacts(chain),
-        *_changed_code(chain),
-        *_added_files(chain),
+        *_missing_records(chain),
+        *_changed_runs(chain, whole),
+        *_changed_artifacts(chain, places, seen),
+        *_changed_sources(chain, sources, seen),
+        *_stale_artifacts(chain, places, seen),
+        *_changed_code(chain, whole),
+        *(_added_files(chain) if whole else ()),
     )
-    total = sum(look.bytes for look in seen.values())
-    return Verdict(len(chain.records), len(outside), total, findings)
+    outside = len({s.place for s in sources if s.entry["path"] not in chain.damaged})
+    total = sum(look.bytes for look in seen.values() if look)
+    return Verdict(len(chain.records), outside, total, findings, tuple(_apart(chain)))
 
 
-def _inputs(chain: Chain) -> Iterator[Mapping[str, Any]]:
-    return (entry for record in chain.records.values() for entry in record["inputs"])
+def _part(chain: Chain, name: str) -> Chain:
+    """Return what concerns an artifact, or the artifacts in a folder."""
+    known = (*chain.records, *chain.damaged)
+    return chain.leading_to(*(n for n in known if n == name or n.startswith(f"{name}/")))
 
 
-def _look(path: Path) -> _Seen:
-    if not path.is_file():
-        return _Seen(None, 0)
-    return _Seen(file_digest(path), path.stat().st_size)
+@dataclass(frozen=True)
+class _Source:
+    """A file from outside as some jobs read it."""
+
+    entry: Record
+    place: Path
+    readers: frozenset[str]
 
 
-def _compare(expected: Mapping[str, Any], seen: _Seen) -> tuple[str, str, str] | None:
+def _sources(chain: Chain) -> list[_Source]:
+    """Return the inputs that no record speaks of, each version of them once."""
+    readers: dict[tuple[str, str, Path], set[str]] = defaultdict(set)
+    entries: dict[tuple[str, str, Path], Record] = {}
+    for artifact, record in chain.records.items():
+        for entry in record["inputs"]:
+            if entry["path"] not in chain.records:
+                key = entry["path"], entry["sha256"], chain.file(entry, record)
+                readers[key].add(artifact)
+                entries[key] = entry
+    return [_Source(entries[key], key[2], frozenset(readers[key])) for key in entries]
+
+
+def _look(places: Iterable[Path]) -> Seen:
+    places = list(places)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(places, pool.map(read_content, places), strict=True))
+
+
+def _compare(expected: Record, seen: Content | None) -> tuple[str, str, str] | None:
     """Return the kind of difference, the path and the reason, or None where there is none."""
-    if seen.sha256 is None:
+    if seen is None:
         return "lost", expected["path"], "the file is missing"
     if seen.sha256 == expected["sha256"]:
         return None
+    files = expected.get("files", {})
+    unequal = sorted(
+        n for n in files.keys() | seen.files.keys() if files.get(n) != seen.files.get(n)
+    )
+    which = f"{len(unequal)} of its files differ, such as {unequal[0]}: " if unequal else ""
     return (
         "changed",
         expected["path"],
-        f"sha256 is {seen.sha256[:16]}... of {seen.bytes} bytes, "
+        f"{which}sha256 is {seen.sha256[:16]}... of {seen.bytes} bytes, "
         f"was {expected['sha256'][:16]}... of {expected['bytes']} bytes",
     )
 
@@ -133,35 +174,75 @@ def _damaged_records(chain: Chain) -> Iterator[Finding]:
         yield Finding("record", name, reason, tuple(chain.downstream([name])))
 
 
-def _changed_artifacts(chain: Chain, seen: Mapping[str, _Seen]) -> Iterator[Finding]:
-    for name in chain.records:
+def _unrecorded(chain: Chain) -> dict[str, str]:
+    """Return artifacts without a record, each with one that the same job made."""
+    known = {*chain.records, *chain.damaged}
+    return {
+        entry["path"]: name
+        for name, record in chain.records.items()
+        for entry in record["outputs"]
+        if entry["path"] not in known and not chain.store.artifact_path(entry["path"]).exists()
+    }
+
+
+def _missing_records(chain: Chain) -> Iterator[Finding]:
+    """Find what was removed together with its record."""
+    for name, beside in _unrecorded(chain).items():
+        made = tuple(chain.downstream([name]))
+        record = chain.records[beside]
+        entry = next(entry for entry in record["outputs"] if entry["path"] == name)
+        if chain.file(entry, record).exists():
+            reason = f"its record is missing; the job that made it also made {beside}"
+            yield Finding("record", name, reason, made)
+        else:
+            reason = f"file and record are missing; the job that made it also made {beside}"
+            yield Finding("lost", name, reason, made)
+
+
+def _changed_runs(chain: Chain, whole: bool) -> Iterator[Finding]:
+    """Read the facts of every run that made something."""
+    made_by: dict[str, list[str]] = defaultdict(list)
+    for name, record in chain.records.items():
+        if record.get("run") is not None:
+            made_by[str(record["run"])].append(name)
+    others = {path.stem for path in chain.store.runs()} if whole else set()
+    for run in sorted({*made_by, *others} - chain.runs.keys()):
+        yield from _unsound(chain, chain.store.run_path(run), made_by[run])
+
+
+def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[Finding]:
+    """Say what is wrong with a record of provenance other than that of an artifact."""
+    try:
+        chain.store.read(path)
+        reason = "its content is not what its name stands for"
+    except SrnetError as damage:
+        reason = str(damage)
+    name = path.relative_to(chain.store.results).as_posix()
+    yield Finding("record", name, reason, tuple(made))
+
+
+def _changed_artifacts(chain: Chain, places: Mapping[str, Path], seen: Seen) -> Iterator[Finding]:
+    for name, place in places.items():
         expected = chain.output(name)
-        difference = _compare(expected, seen[name])
-        if difference and not (expected["temporary"] and seen[name].sha256 is None):
+        difference = _compare(expected, seen[place])
+        if difference and not (expected.get("temporary") and seen[place] is None):
             yield Finding(*difference, tuple(chain.downstream([name])))
 
 
-def _changed_sources(chain: Chain, seen: Mapping[str, _Seen]) -> Iterator[Finding]:
+def _changed_sources(chain: Chain, sources: Iterable[_Source], seen: Seen) -> Iterator[Finding]:
     """Check what went in from outside, such as scans, as it was when it was read."""
-    expected = {(e["path"], e["sha256"]): e for e in _inputs(chain)}
-    for (name, digest), entry in expected.items():
-        if name in chain.records:
-            continue
-        difference = _compare(entry, seen[name])
+    for source in sources:
+        difference = _compare(source.entry, seen[source.place])
         if difference:
-            readers = {
-                artifact
-                for artifact in chain.dependants[name]
-                for e in chain.records[artifact]["inputs"]
-                if (e["path"], e["sha256"]) == (name, digest)
-            }
-            made = sorted(readers | set(chain.downstream(readers)))
+            made = sorted(source.readers | set(chain.downstream(source.readers)))
             yield Finding(*difference, tuple(made))
 
 
-def _stale_artifacts(chain: Chain) -> Iterator[Finding]:
+def _stale_artifacts(chain: Chain, places: Mapping[str, Path], seen: Seen) -> Iterator[Finding]:
     """Find what was made from an artifact that has since been made anew."""
     for name, record in chain.records.items():
+        if seen[places[name]] is None and not chain.output(name).get("temporary"):
+            continue  # lost, which is found as such
         renewed = [
             entry["path"]
             for entry in record["inputs"]
@@ -173,32 +254,46 @@ def _stale_artifacts(chain: Chain) -> Iterator[Finding]:
             yield Finding("stale", name, reason, tuple(chain.downstream([name])))
 
 
-def _changed_code(chain: Chain) -> Iterator[Finding]:
+def _changed_code(chain: Chain, whole: bool) -> Iterator[Finding]:
     """Compare the source files behind each code digest with those of today."""
-    made_by: dict[str, list[str]] = {}
+    made_by: dict[str, list[str]] = defaultdict(list)
     for name, record in chain.records.items():
-        made_by.setdefault(str(record["code"]), []).append(name)
-    edited: dict[tuple[str, str], set[str]] = {}
-    for digest, made in made_by.items():
-        listing = chain.store.code_path(digest)
-        if not listing.is_file():
+        made_by[str(record["code"])].append(name)
+    edited: dict[tuple[str, str], set[str]] = defaultdict(set)
+    others = {path.stem for path in chain.store.listings()} if whole else set()
+    for digest in sorted({*made_by, *others}):
+        made = made_by[digest]
+        if not chain.store.code_path(digest).is_file():
             yield Finding("code", digest, "its source files are not on record", tuple(made))
             continue
-        for file, expected in chain.store.read(listing)["files"].items():
+        try:
+            listing = read_listing(chain.store, digest)
+        except SrnetError:
+            yield from _unsound(chain, chain.store.code_path(digest), made)
+            continue
+        for file, expected in listing.items() if made else ():
             now = source_digest(file)
             if now != expected:
                 how = "is missing" if now is None else "was edited"
-                edited.setdefault((file, how), set()).update(made)
+                edited[file, how].update(made)
     for (file, how), made_from_it in sorted(edited.items()):
-        made = sorted(made_from_it | set(chain.downstream(made_from_it)))
-        yield Finding("code", file, f"{how} since it ran", tuple(made))
+        everything = sorted(made_from_it | set(chain.downstream(made_from_it)))
+        yield Finding("code", file, f"{how} since it ran", tuple(everything))
 
 
 def _added_files(chain: Chain) -> Iterator[Finding]:
     results = chain.store.results
-    recorded = {*chain.records, *chain.damaged}
-    for path in sorted(results.rglob("*")):
+    recorded = {*chain.records, *chain.damaged, *_unrecorded(chain)}
+    for path in sorted(contents(results)):
         name = path.relative_to(results).as_posix()
-        expected = name in recorded or any(fnmatch(name, pattern) for pattern in BY_PRODUCTS)
-        if path.is_file() and not expected:
+        by_product = is_partial(name) or any(fnmatch(name, pattern) for pattern in BY_PRODUCTS)
+        folder = path.is_dir() and not path.is_symlink()
+        if not folder and not by_product and name not in recorded:
             yield Finding("added", name, "no job recorded it", tuple(chain.downstream([name])))
+
+
+def _apart(chain: Chain) -> Iterator[str]:
+    results = chain.store.results
+    for path in sorted(contents(results)):
+        if path.is_dir() and is_results(path):
+            yield path.relative_to(results).as_posix()

@@ -25,6 +25,19 @@ def test_the_papers_recipe_survives_being_laid_over_the_default_run():
     assert Config.parse(overlay(*layers)).train.epochs == 200
 
 
+@pytest.mark.parametrize("spelt", ["out/mine", "./out/mine", "out/mine/", "out//./mine"])
+def test_a_folder_is_one_however_it_is_spelt(spelt):
+    config = Config.parse({"results": spelt, "cohort": {"downloads": spelt}})
+    assert config.results == "out/mine"
+    assert config.cohort.downloads == "out/mine"
+
+
+@pytest.mark.parametrize("given", ["", 3])
+def test_a_folder_has_a_name(given):
+    with pytest.raises(SrnetError, match="'results' is"):
+        Config.parse({"results": given})
+
+
 def test_a_method_takes_the_common_width_unless_it_has_its_own():
     own = {"net": {"name": "x2ct", "width": 1.0}}
     config = Config.parse(

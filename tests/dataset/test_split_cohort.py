@@ -153,6 +153,25 @@ def test_rejected_scans_are_listed_with_stage_and_reason(whole, tmp_path):
     assert {row.reason for row in rejected} == {"a.nii: cut"}
 
 
+def test_where_too_few_scans_are_left_the_first_reasons_are_said(whole, tmp_path):
+    """No `rejected.tsv` is written then."""
+    products = []
+    for number in range(8):
+        stone = tmp_path / f"{number}.nii.gz"
+        text = {"rejected": f"stage acquire: {number}.nii: cut short", "stage": "acquire"}
+        stone.write_text(json.dumps(text))
+        products.append((stone, stone))
+    products.append((whole, whole))
+    with pytest.raises(SrnetError) as caught:
+        split_cohort(scans_of([1] * 9), products, EIGHT_ONE_ONE, "distinct", seed=1)
+    message = str(caught.value)
+    assert "1 of 9 scans of 1 patients are usable" in message
+    for number in range(5):
+        assert f"folder-{number}-0 (acquire): {number}.nii: cut short" in message
+    assert "5.nii" not in message
+    assert message.endswith("and 3 more")
+
+
 def test_too_few_patients_are_an_error_with_the_numbers(whole):
     with pytest.raises(SrnetError, match="5 of 5 scans of 2 patients are usable"):
         split(scans_of([2, 3]), whole)

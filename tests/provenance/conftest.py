@@ -59,7 +59,8 @@ class Pipeline:
         row = {"scan_id": scan, "patient_id": scan, "source": "folder"}
         row["licence"] = LICENCES[scan]
         ct = {"ct": [f"ct/{scan}.nii.gz"]}
-        self.job("acquire", {"files": [f"../scans/{scan}.nii.gz"]}, ct, wildcards, scan=row)
+        files = {"files": [f"../scans/{scan}.nii.gz"]}
+        self.job("acquire", files, ct, wildcards, scan=row | self.paths(files))
         views = {"ap": [f"drr/{scan}/ap.png"], "lateral": [f"drr/{scan}/lateral.png"]}
         self.job("project_drr", ct, views, wildcards)
 

@@ -1,5 +1,7 @@
 """One run at a time, and clean recovery from one that was killed."""
 
+import errno
+import logging
 import os
 import signal
 import subprocess
@@ -94,6 +96,66 @@ def test_half_written_files_are_removed(tmp_path):
     (tmp_path / "drr" / "ap.png").write_text("whole")
     claim(tmp_path, "run")
     assert [path.name for path in partial.parent.iterdir()] == ["ap.png"]
+
+
+def test_half_written_folders_are_removed_with_what_is_in_them(tmp_path):
+    partial = tmp_path / "export" / ".0a1b2c3d.partial.x2ct"
+    (partial / "inner").mkdir(parents=True)
+    (partial / "inner" / "model.json").write_text("half")
+    claim(tmp_path, "run")
+    assert list((tmp_path / "export").iterdir()) == []
+
+
+def test_what_only_looks_half_written_stays(tmp_path):
+    kept = [tmp_path / "table.partial.csv", tmp_path / ".hidden.partial.csv"]
+    for path in kept:
+        path.write_text("whole")
+    claim(tmp_path, "run")
+    assert all(path.exists() for path in kept)
+
+
+def test_a_link_in_place_of_a_half_written_folder_is_removed_alone(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "scan.nii.gz").write_text("a scan")
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / ".0a1b2c3d.partial.link").symlink_to(elsewhere)
+    claim(results, "run")
+    assert (elsewhere / "scan.nii.gz").exists()
+    assert not (results / ".0a1b2c3d.partial.link").is_symlink()
+
+
+def test_a_run_in_a_folder_inside_is_left_alone(tmp_path, holder):
+    mine = tmp_path / "mine"
+    holder("run", mine)
+    at_hand = mine / "drr" / ".0a1b2c3d.partial.ap.png"
+    at_hand.parent.mkdir()
+    at_hand.write_text("the other run is writing this")
+    claim(tmp_path, "outer")
+    assert at_hand.exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_the_run_goes_on_with_a_warning(tmp_path, monkeypatch, caplog, code):
+    def refuse(handle, how):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with caplog.at_level(logging.WARNING):
+        claim(tmp_path, "run")
+        with at_work(tmp_path):
+            pass
+    assert f"run.lock cannot be locked ({os.strerror(code)})" in caplog.text
+
+
+def test_another_failure_to_lock_is_no_lack_of_locks(tmp_path, monkeypatch):
+    def fail(handle, how):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        claim(tmp_path, "run")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

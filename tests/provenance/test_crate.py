@@ -2,6 +2,8 @@
 
 import io
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 import requests
 import requests_cache
 import urllib3
+from rocrate_validator.utils.paths import get_default_http_cache_path
 
 from srnet.cli import main
+from srnet.provenance.digest import ROOT
 
 CONTEXTS = {
     "https://w3id.org/ro/crate/1.1/context": "ro-crate-1.1-context.jsonld",
@@ -66,6 +70,32 @@ def validate(crate: Path, contexts: Path) -> tuple[bool, str]:
         text=True,
     )
     return done.returncode == 0, done.stdout + done.stderr
+
+
+def printed_command(beginning: str) -> list[str]:
+    """Return the command of docs/audit.md that begins so, in words."""
+    page = (ROOT / "docs/audit.md").read_text(encoding="utf-8").replace("\\\n", "")
+    (line,) = (line for line in page.splitlines() if line.startswith(beginning))
+    return shlex.split(line, comments=True)
+
+
+@pytest.mark.slow
+def test_the_printed_command_validates_without_a_network(
+    recorded_results, contexts, tmp_path, monkeypatch, capsys
+):
+    """With the contexts in the validator's own cache, where the command above it puts them."""
+    warmed = printed_command("rocrate-validator cache warm")
+    assert set(warmed) >= {"provenance-run-crate-0.5", "https://w3id.org/ro/crate/1.1/context"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cache = Path(f"{get_default_http_cache_path()}.sqlite")
+    cache.parent.mkdir(parents=True)
+    shutil.copy(contexts, cache)
+    assert main(["audit", "export", str(recorded_results)]) == 0
+    words = printed_command("rocrate-validator validate")[1:]
+    command = [sys.executable, "-c", VALIDATOR, *words]
+    folder = recorded_results.parent
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ PREPARATION = (
     "split_cohort",
     "pack_dataset",
 )
+PINNED = "16333bfe16a16c933479857144b385115433a89f11a7db25e348d5e97778c9c6"
 HEAVY = {"torch", "lightning_fabric", "lpips", "torchvision"}
 
 
@@ -74,6 +75,34 @@ def test_file_digest_is_sha256_of_the_bytes(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_digest(tmp_path / "abc") == published
+
+
+def test_the_digest_of_a_source_is_the_same_under_every_python(project):
+    """Pinned: no version of Python may give another, or every stage would run again under it."""
+    edit(
+        project / "srnet/three.py",
+        """
+import math as m
+from functools import cache
+
+@cache
+def f(a, /, b: int = 1, *c, d=None, **e) -> str:
+    lines = [f"{a!r:>{b}} {x}" for x in c if x not in (None, ..., 1.5, b"b", 1j, True)]
+    match a:
+        case {"k": [1, *_]}:
+            return lambda: {**e, "x": m.pi}
+    with open(a) as handle:
+        yield from handle
+
+class D(dict, metaclass=type):
+    async def g(self):
+        try:
+            await self
+        except* ValueError:
+            raise
+""",
+    )
+    assert digest.source_digest("srnet/three.py") == PINNED
 
 
 def test_closure_follows_imports_of_imports(project):

@@ -1,6 +1,8 @@
 """A record says everything that decides a result, and everything that was so by chance."""
 
 import json
+import os
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from srnet.errors import ScanRejected, SrnetError
 from srnet.provenance.digest import file_digest
+from srnet.provenance.environment import git_state
 from srnet.provenance.record import Job, recorded
 from srnet.provenance.store import Store, find_store
 from srnet.provenance.verify import verify
@@ -90,6 +93,39 @@ def test_whatever_decides_the_result_changes_the_id(tmp_path, change):
         with recorded(job) as record:
             ids.append(record)
     assert ids[0] != ids[1]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a git repository with one commit."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "file").write_text("text")
+    name = ("-c", "user.name=n", "-c", "user.email=e")
+    for words in (("init", "-q"), ("add", "."), (*name, "commit", "-q", "-m", "First")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    return folder
+
+
+def test_the_commit_is_named_with_whether_files_differ(checkout):
+    clean = git_state(checkout)
+    assert len(clean["commit"]) == 40
+    assert clean["dirty"] is False
+    (checkout / "file").write_text("edited")
+    assert git_state(checkout) == clean | {"dirty": True}
+
+
+def test_a_release_unpacked_in_another_checkout_has_no_commit(checkout):
+    release = checkout / "srnet-1.0"
+    release.mkdir()
+    assert git_state(release) == {"commit": None, "dirty": None}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout to another user")
+def test_the_checkout_of_another_user_is_read(checkout):
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, 1234, 1234)
+    assert git_state(checkout)["dirty"] is False
 
 
 def test_a_failed_job_leaves_no_record(tmp_path):

@@ -1,7 +1,10 @@
 """`srnet audit verify` names exactly what was tampered with, and what depends on it."""
 
 import random
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,8 @@ from srnet.cli import main
 from srnet.errors import SrnetError
 from srnet.provenance import digest
 from srnet.provenance import verify as module
+from srnet.provenance.record import Job, recorded
+from srnet.provenance.run import Run, start_run
 from srnet.provenance.verify import verify
 
 TABLE = "table1.csv"
@@ -134,6 +139,60 @@ def test_an_artifact_whose_record_was_removed_is_named(recorded_results):
     assert found(recorded_results) == {DATASET: "added"}
 
 
+def test_a_results_folder_inside_is_another_run_s_and_is_said_not_to_be_looked_at(
+    pipeline, capsys
+):
+    results = pipeline.run()
+    elsewhere = pipeline.folder / "elsewhere"
+    shutil.copytree(pipeline.folder / "scans", elsewhere / "scans")
+    type(pipeline)(elsewhere).run().rename(results / "mine")
+    (results / "mine/extra.csv").write_text("added there")
+    assert found(results) == {}
+    assert found(results / "mine") == {"extra.csv": "added"}
+    assert main(["audit", "verify", str(results)]) == 0
+    assert "not looked at: mine, the results folder of another run" in capsys.readouterr().out
+
+
+def test_a_lost_artifact_is_not_stale_as_well(pipeline):
+    results = pipeline.run()
+    (pipeline.folder / "scans/a.nii.gz").write_text("another patient")
+    pipeline.prepare("a")
+    for path in (results / "ct/a.nii.gz", results / DATASET):
+        path.unlink()
+    assert found(results) == {DATASET: "lost"}
+
+
+def test_a_method_that_left_the_tables_goes_by_the_printed_command(pipeline):
+    results = pipeline.run()
+    model = {"model": ["models/old/model.safetensors"]}
+    pipeline.job("train", {"train": [DATASET]}, model, {"method": "old"})
+    pipeline.job("predict", model, {"prediction": ["predictions/old.h5"]}, {"method": "old"})
+    page = (digest.ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    (command,) = (line for line in page.splitlines() if line.startswith("rm "))
+    said = ["bash", "-c", command.replace("NAME", "old")]
+    subprocess.run(said, cwd=results.parent, check=True)
+    assert not list(results.rglob("*old*"))
+    assert found(results) == {}
+
+
+def test_a_file_from_outside_is_looked_for_where_its_own_run_started(tmp_path, monkeypatch):
+    """Two projects have a scan of the same name; the present folder is the other one's."""
+    script = digest.ROOT / "workflow/scripts/acquire.py"
+    code = digest.code_digest(script)
+    for project in ("one", "two"):
+        folder = tmp_path / project
+        (folder / "ct").mkdir(parents=True)
+        (folder / "ct/scan.nii.gz").write_text(project)
+        monkeypatch.chdir(folder)
+        start_run("results", Run("engine 1", {}, {}, {code: digest.code_listing(script)}))
+        files = {"files": ["ct/scan.nii.gz"]}, {"ct": ["results/ct.nii.gz"]}
+        with recorded(Job("results", "acquire", {}, {"code": code}, *files)):
+            Path("results/ct.nii.gz").write_text("a volume")
+    assert found("../one/results") == {}
+    Path("../one/ct/scan.nii.gz").write_text("changed")
+    assert found("../one/results") == {"ct/scan.nii.gz": "changed"}
+
+
 def test_findings_are_printed_and_make_the_exit_status(recorded_results, capsys):
     flip(recorded_results / MODEL, 3)
     assert main(["audit", "verify", str(recorded_results)]) == 1
@@ -143,7 +202,7 @@ def test_findings_are_printed_and_make_the_exit_status(recorded_results, capsys)
 
 
 def test_a_folder_without_records_is_refused(tmp_path):
-    with pytest.raises(SrnetError, match="holds no records"):
+    with pytest.raises(SrnetError, match="in no results folder"):
         verify(tmp_path)
 
 

@@ -76,6 +76,11 @@ def test_another_results_folder_makes_everything_anew(made):
     assert pending["make_table"] == 1
 
 
+def test_a_folder_may_be_spelt_in_any_way(made):
+    pending = made.pending("--config", "results=./other/", "--", "other/table1.csv")
+    assert pending["make_table"] == 1
+
+
 def test_a_wrong_key_stops_before_anything_runs(made):
     output = made.snakemake("--dry-run", "--config", "sizes=64", check=False)
     assert "'sizes' is not a key; did you mean 'size'?" in output

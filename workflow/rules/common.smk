@@ -66,6 +66,11 @@ def remote_file(wildcards):
     return next(remote.plain() for remote in remotes if remote.name == wildcards.file)
 
 
+def scan_row(scan):
+    """Return a scan for a job that does not read its files, wherever they lie."""
+    return scan.model_copy(update={"files": ()}).plain()
+
+
 def acquire_code(scans):
     """Digest the code of the source of a batch only."""
     source = SCANS[scans[0]].source

@@ -13,7 +13,7 @@ rule split_cohort:
     conda:
         "../../envs/srnet.yaml"
     params:
-        scans=[scan.plain() for scan in SCANS.values()],
+        scans=[scan_row(scan) for scan in SCANS.values()],
         counting=CONFIG.cohort.counting,
         split=CONFIG.split.plain(),
         seed=CONFIG.seed,

@@ -109,7 +109,7 @@ rule score_regions:
         mem_mb=memory_mb(8000),
         runtime=240,
     params:
-        labelled=[{**scan.plain(), "labels": scan.labels} for scan in LABELLED],
+        labelled=[{**scan_row(scan), "labels": scan.labels} for scan in LABELLED],
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,
         # Labels lie in files or are generated: no other source has code for them.

@@ -9,7 +9,7 @@ outermost folder that is no part of the packaging; else each file is a patient.
 import re
 from pathlib import Path
 
-from srnet.acquire.local import find_scans, read, scan_ids, stem
+from srnet.acquire.local import files_of, find_scans, read, scan_ids, stem
 from srnet.acquire.scans import Scan
 from srnet.config.cohort import CollectionSource
 from srnet.errors import SrnetError
@@ -45,7 +45,7 @@ def list_source(settings: CollectionSource) -> list[Scan]:
             scan_id=f"{settings.kind}-{name}",
             patient_id=f"{settings.kind}-{patient_of(place)}",
             source=settings.kind,
-            files=(str(path),),
+            files=files_of(path),
         )
         for name, place, path in list(zip(scan_ids(places), places, found, strict=True))[
             : settings.limit

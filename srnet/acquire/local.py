@@ -20,6 +20,7 @@ from srnet.volume import Image, Volume, canonical, import_image
 
 __all__ = [
     "IMAGES",
+    "files_of",
     "find_scans",
     "list_source",
     "only_scan",
@@ -56,7 +57,7 @@ def list_source(settings: FolderSource) -> list[Scan]:
             scan_id=name,
             patient_id=_patient(_flat(path.relative_to(folder)), settings.patient_pattern),
             source=settings.kind,
-            files=(str(path),),
+            files=files_of(path),
             licence=settings.licence,
             labels=labels[path],
         )
@@ -95,6 +96,13 @@ def find_scans(folder: Path, include: str = "*") -> list[Path]:
             f"put {kinds} files, folders of DICOM files, or archives of them there"
         )
     return found
+
+
+def files_of(path: Path) -> tuple[str, ...]:
+    """Return the files of a scan: an `.mhd` header has its voxels in another file beside it."""
+    voxels = (path.with_suffix(ending) for ending in (".raw", ".zraw"))
+    beside = filter(Path.is_file, voxels) if path.suffix.lower() == ".mhd" else ()
+    return (str(path), *map(str, beside))
 
 
 def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources

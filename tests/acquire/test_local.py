@@ -1,6 +1,7 @@
 """Folders of the user's own: what becomes a scan, and what it is called."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,11 @@ def test_good_and_bad_files_side_by_side(tmp_path, tiny_ct, write_nifti):
     assert acquire(good, seed=1).grid == canonical(tiny_ct).grid
     with pytest.raises(ScanRejected, match=r"notes\.nii\.gz: cannot be read as an image"):
         acquire(notes, seed=1)
+
+
+def test_the_voxels_beside_an_mhd_header_are_a_file_of_the_scan(tmp_path):
+    for name in ("a.mhd", "a.raw", "b.MHD", "b.zraw", "c.mha", "c.raw"):
+        (tmp_path / name).touch()
+    scans = list_source(FolderSource(path=str(tmp_path)))
+    files = [tuple(Path(file).name for file in scan.files) for scan in scans]
+    assert files == [("a.mhd", "a.raw"), ("b.MHD", "b.zraw"), ("c.mha",)]

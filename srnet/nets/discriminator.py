@@ -37,8 +37,11 @@ class Discriminator(nn.Module):
                 layers.append(InstanceNorm3d(outputs))
             layers.append(nn.LeakyReLU(0.2))
             inputs = outputs
-        layers.append(nn.Conv3d(inputs, 1, 4, padding=2))
         self.layers = nn.Sequential(*layers)
+        self.head = nn.Conv3d(inputs, 1, 4, padding=2)
+        # A score is a sum over thousands of normalised values, which one step of the paper's
+        # SGD would move by dozens: the training diverges within twenty steps.
+        self.scale = self.head.weight[0].numel() ** -0.5
         to_channels_last(self)
 
     def forward(self, image: Tensor, volume: Tensor) -> Tensor:
@@ -58,5 +61,6 @@ class Discriminator(nn.Module):
         """
         frontal = image[:, 0, :, None, :].unsqueeze(1).expand_as(volume)
         lateral = image[:, 1, :, :, None].unsqueeze(1).expand_as(volume)
-        scores: Tensor = self.layers(torch.cat([frontal, lateral, volume], dim=1))
+        features = self.layers(torch.cat([frontal, lateral, volume], dim=1))
+        scores: Tensor = self.head(self.scale * features)
         return scores

@@ -1,5 +1,6 @@
 import torch
 
+from srnet.losses import lsgan_discriminator
 from srnet.nets.discriminator import Discriminator
 
 
@@ -37,3 +38,20 @@ def test_views_stand_along_their_viewing_axes():
         scores = judge(image, volume)
         turned = judge(image.flip(1), volume.transpose(3, 4))
     torch.testing.assert_close(turned, scores.transpose(3, 4), rtol=1e-3, atol=1e-4)
+
+
+def test_the_papers_sgd_learns_and_does_not_diverge():
+    torch.manual_seed(0)
+    judge = Discriminator(width=0.25)
+    optimiser = torch.optim.SGD(judge.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
+    image = torch.rand(2, 2, 32, 32)
+    target, made = torch.rand(2, 1, 32, 32, 32).round(), torch.rand(2, 1, 32, 32, 32)
+    losses = []
+    for _ in range(8):
+        loss = lsgan_discriminator(judge(image, target), judge(image, made))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert max(losses) < 1

@@ -48,7 +48,6 @@ def write_damaged_scans(folder):
     nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / "zero.nii")
     header = bytearray((folder / "zero.nii").read_bytes())
     header[80:92] = bytes(12)
-    header[252:256] = bytes(4)
     (folder / "zero.nii").write_bytes(header)
     (folder / "text.nii.gz").write_text("minutes of a meeting")
 

@@ -95,7 +95,7 @@ def _run_worker(question: Path, answer: Path) -> None:
             [sys.executable, "-m", isosurface_worker.__name__, question, answer],
             env={**os.environ, "VTK_DEFAULT_OPENGL_WINDOW": window},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         if process.returncode == 0 and answer.is_file():

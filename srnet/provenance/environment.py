@@ -73,7 +73,7 @@ def git_state(folder: Path = ROOT) -> dict[str, Any]:
                 ["git", *options, *words],  # noqa: S607
                 env=only_here,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 check=True,
             )
         except (OSError, subprocess.CalledProcessError):

@@ -64,7 +64,7 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
         f"{tmp_path}/kbp.yaml",
     ]
     digests = [f"results/voxels/openkbp-{n:03d}.txt" for n in range(1, PATIENTS + 1)]
-    done = subprocess.run([*run, *places, "--", *digests], capture_output=True, text=True)
+    done = subprocess.run([*run, *places, "--", *digests], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-3000:]
     stones = [read_tombstone(tmp_path / digest) for digest in digests]
     assert stones[0] is None

@@ -64,7 +64,7 @@ def run(tmp_path_factory):
         *("--directory", folder, "--configfile", config, "--", "results/table1.csv"),
         "results/figures/overview.png",
     ]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    done = subprocess.run([str(word) for word in command], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
 

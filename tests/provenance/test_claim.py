@@ -44,7 +44,7 @@ def holder():
 
     def start(kind: str, folder, seconds: float = 60) -> subprocess.Popen:
         command = [sys.executable, "-c", HOLD, kind, str(folder), str(seconds)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         started.append(process)

@@ -67,7 +67,7 @@ def validate(crate: Path, contexts: Path) -> tuple[bool, str]:
             *("--cache-path", str(contexts), "-f", "json"),
         ],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     return done.returncode == 0, done.stdout + done.stderr
 
@@ -94,7 +94,7 @@ def test_the_printed_command_validates_without_a_network(
     words = printed_command("rocrate-validator validate")[1:]
     command = [sys.executable, "-c", VALIDATOR, *words]
     folder = recorded_results.parent
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

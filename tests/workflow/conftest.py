@@ -61,7 +61,7 @@ class Project:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,
         )
 
@@ -79,7 +79,7 @@ class Project:
             cwd=folder or self.folder,
             env=self.environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
         )
         return done.returncode, done.stdout + done.stderr
 

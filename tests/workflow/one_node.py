@@ -101,7 +101,7 @@ class OneNode:
     def client(self, *command: str) -> str:
         """Run a client program and return what it printed."""
         done = subprocess.run(
-            command, env=os.environ | self.environment, capture_output=True, text=True
+            command, env=os.environ | self.environment, capture_output=True, encoding="utf-8"
         )
         return done.stdout
 

@@ -294,7 +294,7 @@ def said(made):
         cwd=made.folder,
         env=made.environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return json.loads(done.stdout.splitlines()[-1])

@@ -21,7 +21,7 @@ from srnet.acquire.batches import batch_scans
 from srnet.acquire.scans import list_scans
 from srnet.config.cohort import CohortSettings
 
-COHORT = {"sources": [{"kind": "phantom", "count": 3, "spacing_mm": 4.0}]}
+COHORT = {"sources": [{"kind": "phantom", "count": 5, "spacing_mm": 4.0}]}
 CONFIG = {
     "size": 32,
     "width": 0.125,

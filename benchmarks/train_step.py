@@ -118,23 +118,26 @@ def measure(case: Case) -> dict[str, float]:
     torch.backends.cudnn.benchmark = case.device == "cuda"
     device = torch.device(case.device)
     views = _views(case, device)
-    net = _net(case).to(device)
-    forward = _seconds(case, lambda: _reconstruct(case, net, views))
-    row = {"reconstruction_seconds": forward / case.batch}
+    row = {"reconstruction_seconds": _reconstruction_seconds(case, views)}
     if not case.reconstruct_only:
-        row |= _step_figures(case, net, views)
+        row |= _step_figures(case, views)
     row["peak_gib"] = _peak_bytes(case) / 2**30
     return row | {"relative_error": _relative_error(case, views)}
 
 
-def _step_figures(case: Case, net: nn.Module, views: Views) -> dict[str, float]:
+def _reconstruction_seconds(case: Case, views: Views) -> float:
+    """Time a network of its own, gone before the trainer builds another and both count."""
+    net = _net(case).to(views.image.device)
+    return _seconds(case, lambda: _reconstruct(case, net, views)) / case.batch
+
+
+def _step_figures(case: Case, views: Views) -> dict[str, float]:
     trainer = Trainer(
         _net_settings(case), case.settings(), case.size, 0, build_fabric(case.settings())
     )
     if case.path == "plain":
         _make_plain(trainer.net)
     batch = Batch(views, _volume(case, views.image.device))
-    del net
     operations = count_true_flops(trainer.net, lambda: trainer.step([batch]))
     step = _seconds(case, lambda: trainer.step([batch]))
     return {

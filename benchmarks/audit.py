@@ -163,7 +163,7 @@ def digest_code(chain: Chain, record: Mapping[str, Any], total: Spent) -> None:
 
 def processor_seconds(benchmark: Path) -> float:
     """Return the processor time of a job, as the engine sampled it."""
-    seconds = json.loads(benchmark.read_text().splitlines()[-1])["cpu_time"]
+    seconds = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])["cpu_time"]
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 

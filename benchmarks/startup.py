@@ -42,7 +42,8 @@ def batches(results: Path, artifacts: str) -> list[list[float]]:
 def whole_jobs(results: Path, stage: str) -> float:
     """Return the seconds of all jobs of a stage."""
     lines = (
-        path.read_text().splitlines() for path in (results / "benchmarks" / stage).glob("*.jsonl")
+        path.read_text(encoding="utf-8").splitlines()
+        for path in (results / "benchmarks" / stage).glob("*.jsonl")
     )
     return float(sum(json.loads(line)["s"] for line in chain.from_iterable(lines)))
 

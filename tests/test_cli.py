@@ -10,7 +10,7 @@ from srnet.cli import COMMANDS, main
 
 def test_a_wrong_configuration_ends_with_status_2(tmp_path, capsys):
     path = tmp_path / "config.yaml"
-    path.write_text("sizes: 64\n")
+    path.write_text("sizes: 64\n", encoding="utf-8")
     assert main(["config", "check", str(path)]) == 2
     message = capsys.readouterr().err
     assert str(path) in message
@@ -20,7 +20,7 @@ def test_a_wrong_configuration_ends_with_status_2(tmp_path, capsys):
 
 def test_a_valid_configuration_ends_with_status_0(tmp_path, capsys):
     path = tmp_path / "config.yaml"
-    path.write_text("size: 32\n")
+    path.write_text("size: 32\n", encoding="utf-8")
     assert main(["config", "check", str(path)]) == 0
     assert "valid" in capsys.readouterr().out
 

@@ -56,7 +56,9 @@ def test_other_errors_and_success_leave_no_tombstone(tmp_path):
 
 def test_text_of_any_language_survives(tmp_path):
     reject([tmp_path / "a"], "acquire", 'Müller "CT" 脊柱: leer')
-    assert json.loads((tmp_path / "a").read_text())["rejected"].endswith('Müller "CT" 脊柱: leer')
+    assert json.loads((tmp_path / "a").read_text(encoding="utf-8"))["rejected"].endswith(
+        'Müller "CT" 脊柱: leer'
+    )
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])

@@ -136,7 +136,9 @@ def _remove_partials(results: Path) -> None:
 
 def _holder(results: Path) -> dict[str, str]:
     with suppress(OSError, ValueError):
-        found: dict[str, str] = json.loads((results / FOLDER / "run.lock").read_text())
+        found: dict[str, str] = json.loads(
+            (results / FOLDER / "run.lock").read_text(encoding="utf-8")
+        )
         return found
     return {}
 

@@ -92,6 +92,6 @@ def peak_memory_mb() -> float:
     0 where there is no /proc.
     """
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
     peaks = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
     return round(peaks[0] / 1024, 1) if peaks else 0.0

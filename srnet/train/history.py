@@ -22,7 +22,7 @@ def write_history(path: str | Path, rows: Sequence[Row]) -> None:
     Holds no times, so that it is the same for every run of one configuration.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with atomic_path(path) as partial, partial.open("w", newline="") as file:
+    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: f"{value:.9g}" for key, value in row.items()} for row in rows)

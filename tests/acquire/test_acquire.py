@@ -29,7 +29,7 @@ def scans(tmp_path, tiny_ct, write_nifti):
     write_nifti(tmp_path / "good2.nii", array[::-1], affine)
     (tmp_path / "cut.nii.gz").write_bytes(whole.read_bytes()[:-2000])
     (tmp_path / "empty.nii.gz").touch()
-    (tmp_path / "notes.nii.gz").write_text("call the ward")
+    (tmp_path / "notes.nii.gz").write_text("call the ward", encoding="utf-8")
     write_nifti(tmp_path / "flat.nii.gz", np.zeros((64, 64), np.int16), np.eye(4))
     write_nifti(tmp_path / "mask.nii.gz", (array > 300).astype(np.uint8), affine)
     grey = np.select([array > 300, array > 0, array > -200], [60, 350, 750], 20)

@@ -367,7 +367,7 @@ def test_texts_on_a_disc_do_not_hide_its_slices(tiny_ct, tmp_path, texts):
     for number, path in enumerate(sorted(folder.iterdir())):
         path.rename(folder / f"IM{number:05d}")
     for text in texts:
-        (folder / text).write_text("x" * 200)
+        (folder / text).write_text("x" * 200, encoding="utf-8")
     assert has_dicom(folder)
 
 

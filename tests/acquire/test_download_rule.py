@@ -53,7 +53,7 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
     }
     source = {"kind": "openkbp", "address": site.address, "limit": PATIENTS}
     config = {"results": "results", "cohort": {"sources": [source]}}
-    (tmp_path / "kbp.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "kbp.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     run = [str(sys.executable), "-m", "snakemake", "--cores", "2"]
     run += ["--snakefile", f"{ROOT}/Snakefile"]
     places = [

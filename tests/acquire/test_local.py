@@ -141,7 +141,7 @@ def test_an_empty_folder_teaches(tmp_path):
 
 def test_good_and_bad_files_side_by_side(tmp_path, tiny_ct, write_nifti):
     write_nifti(tmp_path / "good.nii.gz", tiny_ct.array, tiny_ct.affine)
-    (tmp_path / "notes.nii.gz").write_text("call Dr. Smith")
+    (tmp_path / "notes.nii.gz").write_text("call Dr. Smith", encoding="utf-8")
     good, notes = list_source(settings(tmp_path))
     assert acquire(good, seed=1).grid == canonical(tiny_ct).grid
     with pytest.raises(ScanRejected, match=r"notes\.nii\.gz: cannot be read as an image"):

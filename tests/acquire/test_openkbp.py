@@ -13,8 +13,8 @@ from srnet.volume import canonical, import_image
 def write_patient(root, table, steps="4.0\n4.0\n2.5\n", number=7):
     folder = root / "train-pats" / f"pt_{number}"
     folder.mkdir(parents=True)
-    (folder / "ct.csv").write_text(table)
-    (folder / "voxel_dimensions.csv").write_text(steps)
+    (folder / "ct.csv").write_text(table, encoding="utf-8")
+    (folder / "voxel_dimensions.csv").write_text(steps, encoding="utf-8")
     (scan,) = list_source(OpenkbpSource(path=str(root)))
     return scan
 

@@ -148,9 +148,9 @@ def test_a_node_that_is_gone_is_named(site, client):
 
 
 def test_a_wrong_row_is_named_by_its_line(tmp_path):
-    lines = TABLE.read_text().splitlines()
+    lines = TABLE.read_text(encoding="utf-8").splitlines()
     lines[2] = lines[2].replace("yes", "maybe")
-    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    (tmp_path / "t.tsv").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(SrnetError, match=r"t\.tsv, line 3: configuration: 'include' is 'maybe'"):
         read_table(tmp_path / "t.tsv")
 

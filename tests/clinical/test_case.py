@@ -11,7 +11,9 @@ HEAD = "case\tap\tlateral\tap_box\tspacing_mm\tmirror\n"
 
 def test_cells_are_numbers_and_paths_are_relative_to_the_table(tmp_path):
     table = tmp_path / "films.tsv"
-    table.write_text(f"# a comment\n{HEAD}one\ta.dcm\tb.dcm\t1 2 300 400\t0.14\tap lateral\n")
+    table.write_text(
+        f"# a comment\n{HEAD}one\ta.dcm\tb.dcm\t1 2 300 400\t0.14\tap lateral\n", encoding="utf-8"
+    )
     (case,) = read_cases(table)
     assert case.ap == str(tmp_path / "a.dcm")
     assert case.ap_box == (1, 2, 300, 400)
@@ -29,7 +31,7 @@ def test_three_spacings_belong_to_the_axes_of_the_body():
 @pytest.mark.parametrize("cell", ["4 3 3.5", "4.0, 3, 3.5", "4.0,3.0,3.5"])
 def test_three_spacings_stand_in_one_cell(tmp_path, cell):
     table = tmp_path / "films.tsv"
-    table.write_text(f"{HEAD}one\ta.dcm\tb.dcm\t\t{cell}\t\n")
+    table.write_text(f"{HEAD}one\ta.dcm\tb.dcm\t\t{cell}\t\n", encoding="utf-8")
     assert read_cases(table)[0].spacing_mm == (4.0, 3.0, 3.5)
 
 
@@ -47,7 +49,7 @@ def test_three_spacings_stand_in_one_cell(tmp_path, cell):
 )
 def test_a_wrong_row_is_named(tmp_path, rows, message):
     table = tmp_path / "films.tsv"
-    table.write_text(HEAD + rows)
+    table.write_text(HEAD + rows, encoding="utf-8")
     with pytest.raises(SrnetError, match=message):
         read_cases(table)
 

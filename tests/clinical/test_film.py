@@ -169,7 +169,7 @@ def _nothing(path):
 
 
 def _text(path):
-    path.write_text("no image at all")
+    path.write_text("no image at all", encoding="utf-8")
 
 
 def _photo(path):
@@ -227,6 +227,6 @@ def test_a_ct_slice_and_a_moving_picture_are_no_radiographs(write_dicom, grey, t
         read_film(write_dicom("ct.dcm", grey, Modality="CT"), View.AP)
     with pytest.raises(SrnetError, match="holds 20 frames; export one"):
         read_film(write_dicom("xa.dcm", grey, NumberOfFrames=20), View.AP)
-    (tmp_path / "false.dcm").write_text("no DICOM")
+    (tmp_path / "false.dcm").write_text("no DICOM", encoding="utf-8")
     with pytest.raises(SrnetError, match="is no DICOM file"):
         read_film(tmp_path / "false.dcm", View.AP)

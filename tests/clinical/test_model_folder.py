@@ -37,7 +37,7 @@ def test_an_exported_model_holds_exactly_the_listed_files(folder):
 def test_licences_are_those_that_the_run_recorded(small_run, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(small_run.results, results)
-    assert "unknown" in (small_run.model / "LICENCES.md").read_text()
+    assert "unknown" in (small_run.model / "LICENCES.md").read_text(encoding="utf-8")
     scans = [
         {"scan_id": f"s{number}", "licence": "CC0-1.0" if number % 2 else "CC-BY-4.0"}
         for number in range(9)
@@ -45,9 +45,9 @@ def test_licences_are_those_that_the_run_recorded(small_run, tmp_path):
     store = Store(results)
     store.write(store.artifact_path("split.tsv"), {"params": {"scans": scans}})
     export_model(find_run(results), tmp_path / "model")
-    cohort = json.loads((tmp_path / "model" / "cohort.json").read_text())
+    cohort = json.loads((tmp_path / "model" / "cohort.json").read_text(encoding="utf-8"))
     assert cohort["training_licences"] == {"CC-BY-4.0": 3, "CC0-1.0": 3}
-    assert "3 scans: CC-BY-4.0" in (tmp_path / "model" / "LICENCES.md").read_text()
+    assert "3 scans: CC-BY-4.0" in (tmp_path / "model" / "LICENCES.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MODEL_FILES)
@@ -77,7 +77,7 @@ def test_a_pickle_is_refused_and_never_run(folder, tmp_path, name):
 
 
 def test_a_foreign_file_is_refused(folder):
-    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(SrnetError, match=r"notes\.txt: is not listed"):
         open_model(folder)
 
@@ -101,13 +101,13 @@ def test_export_is_reproducible_and_names_nobody(small_run, tmp_path):
 
 
 def test_the_card_and_the_reference_stand_on_the_runs_own_numbers(small_run):
-    metrics = json.loads((small_run.model / "metrics.json").read_text())
-    cohort = json.loads((small_run.model / "cohort.json").read_text())
+    metrics = json.loads((small_run.model / "metrics.json").read_text(encoding="utf-8"))
+    cohort = json.loads((small_run.model / "cohort.json").read_text(encoding="utf-8"))
     assert cohort["scans"] == {"train": 6, "validation": 1, "test": 2}
     assert metrics["reprojection"]["scans"] == 2
     psnr = metrics["scores"]["x2ct"]["PSNR"]
-    assert f"{psnr:.4g}" in (small_run.model / "README.md").read_text()
-    assert "unknown" in (small_run.model / "LICENCES.md").read_text()
+    assert f"{psnr:.4g}" in (small_run.model / "README.md").read_text(encoding="utf-8")
+    assert "unknown" in (small_run.model / "LICENCES.md").read_text(encoding="utf-8")
 
 
 def test_an_unknown_method_is_named_with_the_known_ones(small_run, tmp_path, capsys):

@@ -85,7 +85,7 @@ def test_the_mesh_is_as_large_as_the_bone_and_says_lps(written):
 
 
 def test_the_sidecar_tells_what_was_done(small_run, written):
-    about = json.loads((written[1] / "spine.json").read_text())
+    about = json.loads((written[1] / "spine.json").read_text(encoding="utf-8"))
     assert about["films"]["ap"]["box"] == [0, 0, 32, 32]
     assert about["volume"]["spacing_known"] is True
     assert len(about["model"]["manifest_sha256"]) == 64
@@ -153,7 +153,7 @@ def _with_photo(films, folder):
 
 
 def _with_text(films, folder):
-    (folder / "text.png").write_text("not an image")
+    (folder / "text.png").write_text("not an image", encoding="utf-8")
     return ["--ap", folder / "text.png", "--lateral", films[1]]
 
 
@@ -211,7 +211,7 @@ def test_nothing_is_left_when_writing_fails(small_run, tmp_path, monkeypatch):
 
 def test_an_existing_folder_is_never_overwritten(small_run, tmp_path, capsys):
     ap, lateral = small_run.films("s7")
-    (tmp_path / "mine").write_text("keep")
+    (tmp_path / "mine").write_text("keep", encoding="utf-8")
     arguments = ["--ap", str(ap), "--lateral", str(lateral), "--model", str(small_run.model)]
     assert main(["reconstruct", *arguments, "--out", str(tmp_path)]) == 2
     assert "already exists" in capsys.readouterr().err
@@ -221,7 +221,9 @@ def test_an_existing_folder_is_never_overwritten(small_run, tmp_path, capsys):
 def test_a_table_goes_on_past_a_bad_pair(small_run, tmp_path, capsys):
     ap, lateral = (os.path.relpath(film, tmp_path) for film in small_run.films("s7"))
     table = tmp_path / "films.tsv"
-    table.write_text(f"case\tap\tlateral\ngood\t{ap}\t{lateral}\nbad\t{ap}\tmissing.png\n")
+    table.write_text(
+        f"case\tap\tlateral\ngood\t{ap}\t{lateral}\nbad\t{ap}\tmissing.png\n", encoding="utf-8"
+    )
     arguments = ["--table", str(table), "--model", str(small_run.model)]
     assert main(["reconstruct", *arguments, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr()

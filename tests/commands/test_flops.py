@@ -17,7 +17,10 @@ def test_settings_of_the_network_can_be_changed(capsys):
 
 def test_methods_come_from_a_configuration(tmp_path, capsys):
     path = tmp_path / "config.yaml"
-    path.write_text("methods: {mine: {net: {name: x2ct, views: 1}}}\ntables: {table1: [mine]}\n")
+    path.write_text(
+        "methods: {mine: {net: {name: x2ct, views: 1}}}\ntables: {table1: [mine]}\n",
+        encoding="utf-8",
+    )
     assert main(["flops", "mine", "--config", str(path)]) == 0
     assert "29.384 M" in capsys.readouterr().out
 

@@ -128,7 +128,7 @@ def test_a_missing_scan_is_named(tmp_path, capsys):
 def test_a_folder_that_holds_one_scan_stands_for_it(reference, place, tmp_path):
     (tmp_path / "p1" / place).parent.mkdir(parents=True)
     write(patient(), "RAS", tmp_path / "p1" / place)
-    (tmp_path / "p1" / "notes.txt").write_text("fell from a ladder")
+    (tmp_path / "p1" / "notes.txt").write_text("fell from a ladder", encoding="utf-8")
     found = prepared(tmp_path / "p1", tmp_path / "out")
     np.testing.assert_array_equal(found[1].array, reference[1].array)
 

@@ -21,7 +21,10 @@ def test_every_shipped_configuration_is_valid(path):
 
 def test_the_papers_recipe_survives_being_laid_over_the_default_run():
     """`--configfile` adds to config.yaml, which must not set what a recipe sets."""
-    layers = [yaml.safe_load(path.read_text()) for path in (SHIPPED_DEFAULT, SHIPPED_PAPER)]
+    layers = [
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in (SHIPPED_DEFAULT, SHIPPED_PAPER)
+    ]
     assert Config.parse(overlay(*layers)).train.epochs == 200
 
 

@@ -48,7 +48,7 @@ def test_predictions_come_back_unclipped(tmp_path):
 
 
 def test_foreign_and_damaged_files_are_named(train, tmp_path):
-    (tmp_path / "text.h5").write_text("no HDF5")
+    (tmp_path / "text.h5").write_text("no HDF5", encoding="utf-8")
     with pytest.raises(SrnetError, match=r"text\.h5: is no HDF5 file"):
         read_samples(tmp_path / "text.h5")
     with pytest.raises(SrnetError, match="not written by this pipeline"):

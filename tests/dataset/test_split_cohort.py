@@ -144,7 +144,9 @@ def test_counting_as_the_paper_leaks_and_says_so(whole, caplog):
 def test_rejected_scans_are_listed_with_stage_and_reason(whole, tmp_path):
     scans = scans_of([1] * 12)
     stone = tmp_path / "stone.nii.gz"
-    stone.write_text(json.dumps({"rejected": "stage acquire: a.nii: cut", "stage": "acquire"}))
+    stone.write_text(
+        json.dumps({"rejected": "stage acquire: a.nii: cut", "stage": "acquire"}), encoding="utf-8"
+    )
     products = [(whole, whole)] * 10 + [(stone, stone), (whole, stone)]
     rows, rejected = split_cohort(scans, products, EIGHT_ONE_ONE, "distinct", seed=1)
     assert len(rows) == 10
@@ -159,7 +161,7 @@ def test_where_too_few_scans_are_left_the_first_reasons_are_said(whole, tmp_path
     for number in range(8):
         stone = tmp_path / f"{number}.nii.gz"
         text = {"rejected": f"stage acquire: {number}.nii: cut short", "stage": "acquire"}
-        stone.write_text(json.dumps(text))
+        stone.write_text(json.dumps(text), encoding="utf-8")
         products.append((stone, stone))
     products.append((whole, whole))
     with pytest.raises(SrnetError) as caught:
@@ -187,10 +189,10 @@ def test_the_tables_come_back_as_written(whole, tmp_path):
 
 def test_an_unknown_part_and_foreign_columns_are_named(tmp_path):
     table = tmp_path / "split.tsv"
-    table.write_text("scan\tpatient\tsource\tpart\na\tp\tfolder\ttraining\n")
+    table.write_text("scan\tpatient\tsource\tpart\na\tp\tfolder\ttraining\n", encoding="utf-8")
     with pytest.raises(SrnetError, match="part 'training'"):
         read_split(table)
-    table.write_text("scan,part\na,train\n")
+    table.write_text("scan,part\na,train\n", encoding="utf-8")
     with pytest.raises(SrnetError, match="separated by tabs"):
         read_split(table)
 
@@ -198,12 +200,14 @@ def test_an_unknown_part_and_foreign_columns_are_named(tmp_path):
 def test_a_repeat_under_another_name_is_left_out_and_joins_its_patient(whole, tmp_path):
     """Scan 1-0 has the voxels of scan 0-0: the rest of patient 1 must stay with patient 0."""
     scans = scans_of([2, 3, *[1] * 20])
-    (tmp_path / "bad.txt").write_text(json.dumps({"rejected": "no CT", "stage": "acquire"}))
+    (tmp_path / "bad.txt").write_text(
+        json.dumps({"rejected": "no CT", "stage": "acquire"}), encoding="utf-8"
+    )
     paths = []
     for number, scan in enumerate(scans):
         digest = 0 if scan.scan_id in {"folder-0-0", "folder-1-0"} else number + 1
         paths.append(tmp_path / f"{scan.scan_id}.txt")
-        paths[-1].write_text(f"{digest:064x}\n")
+        paths[-1].write_text(f"{digest:064x}\n", encoding="utf-8")
     digests = read_digests(scans, [*paths[:-1], tmp_path / "bad.txt"])
     assert len(digests) == len(scans) - 1
     products = [(whole, whole)] * len(scans)

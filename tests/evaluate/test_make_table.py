@@ -30,9 +30,12 @@ def make(tmp_path: Path):
     """Return a function that makes a table of one floor and some methods, by suffix."""
     (tmp_path / "split.tsv").write_text(
         "scan\tpatient\tpart\na\tp\ttest\nb\tp\ttest\nc\tq\ttest\nd\tr\ttest\n"
-        "e\ts\ttest\nf\tt\ttest\ng\tq\ttrain\nh\tu\tvalidation\n"
+        "e\ts\ttest\nf\tt\ttest\ng\tq\ttrain\nh\tu\tvalidation\n",
+        encoding="utf-8",
     )
-    (tmp_path / "rejected.tsv").write_text("scan\tstage\treason\nbad\tacquire\tcut short\n")
+    (tmp_path / "rejected.tsv").write_text(
+        "scan\tstage\treason\nbad\tacquire\tcut short\n", encoding="utf-8"
+    )
 
     def write(methods, table="table1", suffix=".csv", frames=None) -> Path:
         frames = frames or {name: scores(number) for number, name in enumerate(methods)}
@@ -40,7 +43,9 @@ def make(tmp_path: Path):
         for name, frame in frames.items():
             write_scores(tmp_path / f"{name}.tsv", frame)
         counts = {"parameters": 1, "true_flops": 5e11, "paper_flops": 623.345e9}
-        (tmp_path / "flops.json").write_text(json.dumps(dict.fromkeys(methods, counts)))
+        (tmp_path / "flops.json").write_text(
+            json.dumps(dict.fromkeys(methods, counts)), encoding="utf-8"
+        )
         output = tmp_path / f"{table}{suffix}"
         make_table(
             table,
@@ -93,7 +98,7 @@ def test_floors_have_no_operations(make):
 
 def test_the_footer_counts_and_explains(make):
     with stamped("0123456789abcdef"):
-        text = make(METHODS).read_text()
+        text = make(METHODS).read_text(encoding="utf-8")
     for line in (
         "# volumes: 64 voxels a side; the paper's: 128",
         "# test scans: 6",
@@ -114,7 +119,7 @@ def test_made_twice_is_the_same_to_the_byte(make, suffix):
 
 @pytest.mark.parametrize("suffix", [".md", ".tex", ".html"])
 def test_every_format_shows_ours_and_the_papers(make, suffix):
-    text = make(METHODS, suffix=suffix).read_text()
+    text = make(METHODS, suffix=suffix).read_text(encoding="utf-8")
     assert "3DSRNet (printed)" in text
     assert "45.4666" in text
     assert "3.5000" in text
@@ -123,7 +128,7 @@ def test_every_format_shows_ours_and_the_papers(make, suffix):
 
 
 def test_the_latex_is_well_formed(make):
-    text = make(METHODS, suffix=".tex").read_text()
+    text = make(METHODS, suffix=".tex").read_text(encoding="utf-8")
     body = [line for line in text.splitlines() if not line.startswith("%")]
     joined = "\n".join(body)
     assert joined.count("{") == joined.count("}")

@@ -140,7 +140,7 @@ def test_a_transposed_convolution_is_over_counted_by_the_papers_convention():
 def test_the_file_holds_the_three_counts_of_each_method(tmp_path):
     flops = measure_flops(EteSettings(width=0.25), size=32)
     write_flops(tmp_path / "flops.json", {"ete": flops})
-    assert json.loads((tmp_path / "flops.json").read_text()) == {
+    assert json.loads((tmp_path / "flops.json").read_text(encoding="utf-8")) == {
         "ete": {
             "parameters": flops.parameters,
             "true_flops": flops.true_flops,

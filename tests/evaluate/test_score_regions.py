@@ -50,14 +50,16 @@ def test_the_table_has_a_line_for_each_region_and_row(scores, tmp_path):
     outputs = [tmp_path / f"regions{suffix}" for suffix in (".csv", ".md", ".tex", ".html")]
     write_regions(scores, tmp_path / "regions.tsv", outputs)
     assert len(pd.read_csv(tmp_path / "regions.tsv", sep="\t")) == len(scores) == 6
-    assert "| X2CT | lumbar | 1 |" in outputs[1].read_text()
-    assert "Dice" in outputs[3].read_text()
+    assert "| X2CT | lumbar | 1 |" in outputs[1].read_text(encoding="utf-8")
+    assert "Dice" in outputs[3].read_text(encoding="utf-8")
 
 
 def test_no_labels_in_the_test_set_is_an_empty_table(test_set, predict, labelled, tmp_path):
     scores = score_regions([predict("x2ct", np.copy)], test_set, labelled[:1], 1, 0.25)
     write_regions(scores, tmp_path / "regions.tsv", [tmp_path / "regions.md"])
-    assert "no test scan has vertebra labels" in (tmp_path / "regions.md").read_text()
+    assert "no test scan has vertebra labels" in (tmp_path / "regions.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_prediction_that_is_no_number_is_refused_with_its_scan(test_set, predict, labelled):

@@ -65,7 +65,7 @@ def test_latex_sets_the_widest_table_within_a_page_of_two_columns(table, tmp_pat
     signs = {"one": "+", "two": "~^{}\\$", "three": "-"}
     rows = pd.DataFrame([table.rows.iloc[0].to_dict() | wide | signs])
     write_table(tmp_path / "t.tex", Table("Table II", tuple(signs), rows, table.notes))
-    (tmp_path / "document.tex").write_text(DOCUMENT)
+    (tmp_path / "document.tex").write_text(DOCUMENT, encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "document"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout

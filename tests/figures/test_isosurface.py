@@ -47,7 +47,7 @@ def test_volume_below_the_level_gives_a_white_picture(pictures):
 
 def test_crash_of_the_graphics_library_becomes_an_error_that_names_packages(monkeypatch, tmp_path):
     crashing = tmp_path / "python"
-    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
     crashing.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(crashing))
     with pytest.raises(SrnetError, match=r"apt-get install libegl1.*vtkEGLRenderWindow: exit -11"):

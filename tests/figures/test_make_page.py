@@ -13,7 +13,7 @@ from srnet.page import html_page
 def parts(tmp_path):
     table = tmp_path / "table1.html"
     body = "<table><tr><td>3DSRNet</td></tr></table><ul><li>60 scans</li></ul>"
-    table.write_text(html_page("Table I", body))
+    table.write_text(html_page("Table I", body), encoding="utf-8")
     figure = tmp_path / "overview.png"
     Image.new("L", (40, 20), 128).save(figure)
     return PageParts([table, table], [figure], {"overview": "Truth &\nmethods."})
@@ -38,7 +38,7 @@ def test_page_shows_table_figure_and_usual_case(page_file):
 
 def test_foreign_table_is_refused(fake_run, parts, tmp_path):
     foreign = tmp_path / "foreign.html"
-    foreign.write_text("nothing")
+    foreign.write_text("nothing", encoding="utf-8")
     changed = PageParts([foreign], [], {})
     with pytest.raises(SrnetError, match="make_table"):
         make_page(

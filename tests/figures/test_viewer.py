@@ -47,7 +47,7 @@ def test_page_names_no_server_to_load_from(page_file):
 
 def test_unknown_bundle_is_named_with_its_cure(monkeypatch, tmp_path):
     bundle = tmp_path / "widget.js"
-    bundle.write_text("export{a as default};")
+    bundle.write_text("export{a as default};", encoding="utf-8")
     monkeypatch.setattr(niivue, "_bundle", lambda: bundle)
     with pytest.raises(SrnetError, match=r"requirements\.lock"):
         niivue.niivue_module("")
@@ -80,7 +80,9 @@ def test_a_surface_is_drawn_beside_the_volume(fake_run, tmp_path, tab):
     head = np.array([0x5A4D, 3], "<u2").tobytes() + np.array([4, 4, 0], "<u4").tobytes()
     mesh = head + faces.tobytes() + corners.tobytes()
     page, picture = tmp_path / "view.html", tmp_path / "surface.png"
-    page.write_text(viewer_html([("Truth", case.truth)], surfaces=[("Mesh", mesh)]), "utf-8")
+    page.write_text(
+        viewer_html([("Truth", case.truth)], surfaces=[("Mesh", mesh)]), encoding="utf-8"
+    )
     tab.open(page)
     tab.wait_for("document.body.dataset.viewers === 'ready'")
     tab.screenshot(picture, "canvas[data-surface]")

@@ -49,7 +49,7 @@ def write_damaged_scans(folder):
     header = bytearray((folder / "zero.nii").read_bytes())
     header[80:92] = bytes(12)
     (folder / "zero.nii").write_bytes(header)
-    (folder / "text.nii.gz").write_text("minutes of a meeting")
+    (folder / "text.nii.gz").write_text("minutes of a meeting", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chain")
     write_damaged_scans(folder / "damaged")
     config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(TINY))
+    config.write_text(yaml.safe_dump(TINY), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", ROOT / "Snakefile"),
         *("--directory", folder, "--configfile", config, "--", "results/table1.csv"),
@@ -90,7 +90,7 @@ def test_training_beats_the_floors_that_know_no_geometry(table):
 @pytest.mark.slow
 def test_nothing_comes_from_random_lpips_weights(table, run):
     assert table["LPIPS"].isna().all()
-    assert "LPIPS" in (run / "results" / "table1.csv").read_text().split("#", 1)[1]
+    assert "LPIPS" in (run / "results" / "table1.csv").read_text(encoding="utf-8").split("#", 1)[1]
 
 
 @pytest.mark.slow
@@ -106,4 +106,4 @@ def test_damaged_scans_are_named_counted_and_left_out(run):
     assert set(rejected.index) == set(REASONS)
     for scan, word in REASONS.items():
         assert word in str(rejected.loc[scan, "reason"])
-    assert "# rejected scans: 5" in (run / "results" / "table1.csv").read_text()
+    assert "# rejected scans: 5" in (run / "results" / "table1.csv").read_text(encoding="utf-8")

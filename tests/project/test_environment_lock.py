@@ -11,18 +11,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def locked():
-    lines = (ROOT / "requirements.lock").read_text().split()
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
     return dict(line.split("==") for line in lines)
 
 
 def test_the_conda_environment_equals_the_lock():
-    environment = yaml.safe_load((ROOT / "envs" / "srnet.yaml").read_text())
+    environment = yaml.safe_load((ROOT / "envs" / "srnet.yaml").read_text(encoding="utf-8"))
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     assert dict(line.split("==") for line in pip) == locked()
 
 
 def test_every_declared_dependency_is_locked():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"].values()
     declared = [*project["dependencies"], *itertools.chain.from_iterable(optional)]
     for requirement in declared:
@@ -37,5 +37,5 @@ def test_torch_and_torchvision_are_the_pair_that_belongs_together():
 
 def test_every_script_names_an_environment():
     for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
-        text = rules.read_text()
+        text = rules.read_text(encoding="utf-8")
         assert text.count("script:") == text.count("conda:"), rules.name

@@ -81,7 +81,7 @@ class Pipeline:
             for name, paths in job.outputs.items():
                 for path in map(Path, paths):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(f"{text}{name} {'x' * 100}\n")
+                    path.write_text(f"{text}{name} {'x' * 100}\n", encoding="utf-8")
         return record
 
     def paths(self, files):

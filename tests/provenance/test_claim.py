@@ -92,8 +92,8 @@ def test_a_job_of_a_replaced_run_refuses_to_work(tmp_path, monkeypatch):
 def test_half_written_files_are_removed(tmp_path):
     partial = tmp_path / "drr" / ".0a1b2c3d.partial.ap.png"
     partial.parent.mkdir()
-    partial.write_text("half")
-    (tmp_path / "drr" / "ap.png").write_text("whole")
+    partial.write_text("half", encoding="utf-8")
+    (tmp_path / "drr" / "ap.png").write_text("whole", encoding="utf-8")
     claim(tmp_path, "run")
     assert [path.name for path in partial.parent.iterdir()] == ["ap.png"]
 
@@ -101,7 +101,7 @@ def test_half_written_files_are_removed(tmp_path):
 def test_half_written_folders_are_removed_with_what_is_in_them(tmp_path):
     partial = tmp_path / "export" / ".0a1b2c3d.partial.x2ct"
     (partial / "inner").mkdir(parents=True)
-    (partial / "inner" / "model.json").write_text("half")
+    (partial / "inner" / "model.json").write_text("half", encoding="utf-8")
     claim(tmp_path, "run")
     assert list((tmp_path / "export").iterdir()) == []
 
@@ -109,7 +109,7 @@ def test_half_written_folders_are_removed_with_what_is_in_them(tmp_path):
 def test_what_only_looks_half_written_stays(tmp_path):
     kept = [tmp_path / "table.partial.csv", tmp_path / ".hidden.partial.csv"]
     for path in kept:
-        path.write_text("whole")
+        path.write_text("whole", encoding="utf-8")
     claim(tmp_path, "run")
     assert all(path.exists() for path in kept)
 
@@ -117,7 +117,7 @@ def test_what_only_looks_half_written_stays(tmp_path):
 def test_a_link_in_place_of_a_half_written_folder_is_removed_alone(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "scan.nii.gz").write_text("a scan")
+    (elsewhere / "scan.nii.gz").write_text("a scan", encoding="utf-8")
     results = tmp_path / "results"
     results.mkdir()
     (results / ".0a1b2c3d.partial.link").symlink_to(elsewhere)
@@ -131,7 +131,7 @@ def test_a_run_in_a_folder_inside_is_left_alone(tmp_path, holder):
     holder("run", mine)
     at_hand = mine / "drr" / ".0a1b2c3d.partial.ap.png"
     at_hand.parent.mkdir()
-    at_hand.write_text("the other run is writing this")
+    at_hand.write_text("the other run is writing this", encoding="utf-8")
     claim(tmp_path, "outer")
     assert at_hand.exists()
 
@@ -159,6 +159,6 @@ def test_another_failure_to_lock_is_no_lack_of_locks(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(SrnetError, match=r"cannot be written.*--config results=NAME"):
         claim(tmp_path / "file", "run")

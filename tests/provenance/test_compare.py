@@ -46,7 +46,7 @@ def test_a_changed_setting_is_named_once_with_both_values(pipeline, second, caps
 
 def test_a_changed_scan_is_named(pipeline, second, capsys):
     def other_patient(folder):
-        (folder / "scans/b.nii.gz").write_text("another patient")
+        (folder / "scans/b.nii.gz").write_text("another patient", encoding="utf-8")
 
     _, found = diff(capsys, pipeline.run(), second(other_patient))
     assert {d["kind"] for d in found["differences"]} == {"input"}

@@ -52,7 +52,7 @@ def test_every_slice_counts(series, change):
 
 def test_place_time_and_what_no_reader_sees_do_not_count(series):
     before = sha256(series)
-    (series / ".DS_Store").write_text("of the desktop")
+    (series / ".DS_Store").write_text("of the desktop", encoding="utf-8")
     (series / "0.dcm").touch()
     (series / "report").mkdir()
     assert sha256(series.rename(series.parent / "moved")) == before
@@ -70,7 +70,7 @@ def test_a_changed_slice_is_named(series, tmp_path):
     start_run(out.parent, Run("engine 1", {}, {}, {code: code_listing(script)}))
     files = {"files": [str(series)]}, {"ct": [str(out)]}
     with recorded(Job(str(out.parent), "acquire", {}, {"code": code}, *files)):
-        out.write_text("a volume")
+        out.write_text("a volume", encoding="utf-8")
     assert verify(out.parent).findings == ()
     record = Store(out.parent).read_artifact("ct.nii.gz")
     assert record is not None

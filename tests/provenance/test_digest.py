@@ -29,7 +29,7 @@ def names(script: str, *modules: str) -> set[str]:
 
 def imported_packages(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -46,17 +46,24 @@ def project(tmp_path, monkeypatch):
     package = tmp_path / "srnet"
     (package / "nets").mkdir(parents=True)
     (package / "config").mkdir()
-    (package / "one.py").write_text('"""One."""\nfrom srnet.two import B\nA = 1\n')
-    (package / "two.py").write_text("B = 2\n")
-    (package / "three.py").write_text("C = 3\n")
-    (package / "config" / "one.py").write_text("class OneSettings: ...\n")
-    (package / "nets" / "x.py").write_text("X = 1\n")
-    (package / "nets" / "y.py").write_text("Y = 1\n")
-    (package / "nets" / "registry.py").write_text(
-        'NETS = {"x": "srnet.nets.x", "y": "srnet.nets.y"}\nTEXT = {"x": "no module"}\n'
+    (package / "one.py").write_text(
+        '"""One."""\nfrom srnet.two import B\nA = 1\n', encoding="utf-8"
     )
-    (tmp_path / "plain.py").write_text("from srnet.config.one import S\nfrom srnet import one\n")
-    (tmp_path / "chooser.py").write_text("def run():\n    import srnet.nets.registry\n")
+    (package / "two.py").write_text("B = 2\n", encoding="utf-8")
+    (package / "three.py").write_text("C = 3\n", encoding="utf-8")
+    (package / "config" / "one.py").write_text("class OneSettings: ...\n", encoding="utf-8")
+    (package / "nets" / "x.py").write_text("X = 1\n", encoding="utf-8")
+    (package / "nets" / "y.py").write_text("Y = 1\n", encoding="utf-8")
+    (package / "nets" / "registry.py").write_text(
+        'NETS = {"x": "srnet.nets.x", "y": "srnet.nets.y"}\nTEXT = {"x": "no module"}\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "plain.py").write_text(
+        "from srnet.config.one import S\nfrom srnet import one\n", encoding="utf-8"
+    )
+    (tmp_path / "chooser.py").write_text(
+        "def run():\n    import srnet.nets.registry\n", encoding="utf-8"
+    )
     yield tmp_path
     for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
@@ -65,7 +72,7 @@ def project(tmp_path, monkeypatch):
 def edit(path: Path, text: str) -> None:
     """Write `text` and keep the time stamp, as an unpacked archive may."""
     before = path.stat()
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     for cached in (digest.code_digest, digest._read):
         cached.cache_clear()
@@ -150,13 +157,15 @@ def test_registry_counts_whole_unless_chosen_from(project):
 
 
 def test_a_program_named_by_a_constant_counts(project):
-    (project / "starter.py").write_text('WORKER = "srnet.three"\nOTHER = "no module"\n')
+    (project / "starter.py").write_text(
+        'WORKER = "srnet.three"\nOTHER = "no module"\n', encoding="utf-8"
+    )
     assert {p.name for p in import_closure(project / "starter.py")} == {"starter.py", "three.py"}
 
 
 def test_new_line_in_a_registry_leaves_the_others_alone(project):
     before = code_digest(project / "chooser.py", "srnet.nets.x")
-    (project / "srnet/nets/z.py").write_text("Z = 1\n")
+    (project / "srnet/nets/z.py").write_text("Z = 1\n", encoding="utf-8")
     edit(
         project / "srnet/nets/registry.py",
         'NETS = {"x": "srnet.nets.x", "z": "srnet.nets.z"}\nTEXT = {"x": "no module"}\n',
@@ -175,14 +184,16 @@ def test_digest_does_not_depend_on_where_the_project_lies(project, tmp_path_fact
 
 def test_init_files_hold_a_docstring_and_nothing_else():
     for path in (ROOT / "srnet").rglob("__init__.py"):
-        body = ast.parse(path.read_text()).body
+        body = ast.parse(path.read_text(encoding="utf-8")).body
         assert len(body) == 1, f"{path} holds code, which no digest would count"
-        assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
+            f"{path} has no docstring"
+        )
 
 
 def test_no_relative_imports():
     for path in [*(ROOT / "srnet").rglob("*.py"), *SCRIPTS.glob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             relative = isinstance(node, ast.ImportFrom) and node.level > 0
             assert not relative, f"{path} imports relatively, which the digest does not follow"
 
@@ -211,7 +222,11 @@ def test_settings_hold_values_only():
     for path in (ROOT / "srnet" / "config").glob("*.py"):
         if path.name in whole_run:
             continue
-        classes = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef)]
+        classes = [
+            n
+            for n in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(n, ast.ClassDef)
+        ]
         functions = [f for c in classes for f in c.body if isinstance(f, ast.FunctionDef)]
         computing = {f.name for f in functions if not _validates(f)}
         assert computing <= for_rules, f"{path} computes in {computing - for_rules}"

@@ -40,7 +40,7 @@ def test_every_kept_artifact_is_locked_with_what_went_in(recorded_results):
 def test_a_product_outside_is_named_by_the_job_that_made_it(tmp_path):
     product = tmp_path / "downloads/scan.zip"
     product.parent.mkdir()
-    product.write_text("downloaded")
+    product.write_text("downloaded", encoding="utf-8")
     results = tmp_path / "results"
     with recorded(Job(str(results), "download", {"scan": "a"}, {}, {}, {"file": [str(product)]})):
         pass
@@ -54,14 +54,14 @@ def test_params_name_inputs_from_outside_by_their_role(tmp_path, monkeypatch):
     for place in ("here", "there"):
         scan = tmp_path / place / "scan.nii.gz"
         scan.parent.mkdir()
-        scan.write_text("a scan")
+        scan.write_text("a scan", encoding="utf-8")
         out = tmp_path / "results/ct.nii.gz"
         params = {"scan": {"files": (str(scan),)}, "seed": 1}
         job = Job(
             str(out.parent), "acquire", {}, params, {"files": [str(scan)]}, {"ct": [str(out)]}
         )
         with recorded(job) as record:
-            out.write_text("a volume")
+            out.write_text("a volume", encoding="utf-8")
         ids.append(record)
     assert ids[0] == ids[1]
 
@@ -70,7 +70,7 @@ def test_params_name_inputs_from_outside_by_their_role(tmp_path, monkeypatch):
 def test_the_crate_names_no_path_of_the_machine(recorded_results, tmp_path, where, capsys):
     out = recorded_results if where == "beside" else tmp_path / "crate"
     assert main(["audit", "export", str(recorded_results), "--out", str(out)]) == 0
-    text = (out / "ro-crate-metadata.json").read_text()
+    text = (out / "ro-crate-metadata.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     assert "file:" not in text
     assert main(["audit", "verify", str(recorded_results)]) == 0

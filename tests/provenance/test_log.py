@@ -48,7 +48,7 @@ def test_the_log_keeps_messages_warnings_and_the_failure(job, tmp_path, fresh):
     fresh()
     with pytest.raises(KeyError):
         fail(job, tmp_path / "job.log", KeyError("spine"))
-    text = (tmp_path / "job.log").read_text()
+    text = (tmp_path / "job.log").read_text(encoding="utf-8")
     for line in ("at work", "thin slices", "project_drr failed", "KeyError: 'spine'"):
         assert line in text
 
@@ -75,7 +75,7 @@ def test_a_mistake_ends_the_job_with_its_sentence_and_no_traceback(job, tmp_path
     fresh()
     with pytest.raises(SystemExit, match=r"^project_drr: scan\.nii: is empty; download it again$"):
         fail(job, tmp_path / "job.log", SrnetError("scan.nii: is empty; download it again"))
-    text = (tmp_path / "job.log").read_text()
+    text = (tmp_path / "job.log").read_text(encoding="utf-8")
     assert "project_drr failed: scan.nii: is empty; download it again" in text
     assert "Traceback" not in text
 

@@ -68,7 +68,7 @@ def test_licences_travel_down_the_chain(recorded_results):
 
 def test_the_id_stands_in_the_artifact(recorded_results):
     record = read(recorded_results, MODEL)
-    assert (recorded_results / MODEL).read_text().startswith(record["id"])
+    assert (recorded_results / MODEL).read_text(encoding="utf-8").startswith(record["id"])
     assert record_id() == ""
 
 
@@ -88,7 +88,7 @@ def test_whatever_decides_the_result_changes_the_id(tmp_path, change):
     plain = {"rule": "r", "wildcards": {"scan": "a"}, "params": {"epochs": 12}}
     ids = []
     for values in (plain, plain | change):
-        (tmp_path / "out").write_text("x")
+        (tmp_path / "out").write_text("x", encoding="utf-8")
         job = Job(str(tmp_path), inputs={}, outputs={"out": [str(tmp_path / "out")]}, **values)
         with recorded(job) as record:
             ids.append(record)
@@ -100,7 +100,7 @@ def checkout(tmp_path):
     """Return a git repository with one commit."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    (folder / "file").write_text("text")
+    (folder / "file").write_text("text", encoding="utf-8")
     name = ("-c", "user.name=n", "-c", "user.email=e")
     for words in (("init", "-q"), ("add", "."), (*name, "commit", "-q", "-m", "First")):
         subprocess.run(["git", "-C", str(folder), *words], check=True)
@@ -111,7 +111,7 @@ def test_the_commit_is_named_with_whether_files_differ(checkout):
     clean = git_state(checkout)
     assert len(clean["commit"]) == 40
     assert clean["dirty"] is False
-    (checkout / "file").write_text("edited")
+    (checkout / "file").write_text("edited", encoding="utf-8")
     assert git_state(checkout) == clean | {"dirty": True}
 
 
@@ -150,11 +150,11 @@ def test_a_product_outside_the_results_is_recorded_and_verified(tmp_path, monkey
     name = {"absolute": f"{tmp_path}/scan.zip", "relative": "raw/scan.zip", "above": "../scan.zip"}
     product = Path(name[place])
     product.parent.mkdir(exist_ok=True)
-    product.write_text("downloaded")
+    product.write_text("downloaded", encoding="utf-8")
     with recorded(Job(str(results), "download", {}, {}, {}, {"file": [str(product)]})):
         pass
     assert Store(results).artifacts() == [str(product)]
-    product.write_text("tampered")
+    product.write_text("tampered", encoding="utf-8")
     assert (str(product), "changed") in {(f.path, f.kind) for f in verify(results).findings}
 
 
@@ -165,7 +165,7 @@ def test_a_folder_outside_any_results_is_refused(tmp_path):
 
 def test_the_run_keeps_command_settings_and_packages(recorded_results):
     (run,) = (recorded_results / "provenance/runs").glob("*.json")
-    facts = json.loads(run.read_text())
+    facts = json.loads(run.read_text(encoding="utf-8"))
     assert facts["packages"]["torch"].startswith("2.")
     assert facts["config"]["epochs"] == 12
     assert facts["engine"] == "engine 1"

@@ -29,7 +29,7 @@ def record_of(results: Path, artifact: str) -> Path:
 
 def reseal(path: Path, change) -> None:
     """Change a record as somebody who knows how it is sealed."""
-    values = json.loads(path.read_text())
+    values = json.loads(path.read_text(encoding="utf-8"))
     del values["seal"]
     change(values)
     Store(path.parent).write(path, values)
@@ -70,8 +70,8 @@ def test_a_damaged_listing_or_run_is_named_and_the_rest_still_looked_at(
     recorded_results, folder, text
 ):
     damaged = only(recorded_results / "provenance" / folder)
-    damaged.write_text(text)
-    (recorded_results / TABLE).write_text("changed as well")
+    damaged.write_text(text, encoding="utf-8")
+    (recorded_results / TABLE).write_text("changed as well", encoding="utf-8")
     expected = {f"provenance/{folder}/{damaged.name}": "record", TABLE: "changed"}
     assert found(recorded_results) == expected
 
@@ -79,7 +79,9 @@ def test_a_damaged_listing_or_run_is_named_and_the_rest_still_looked_at(
 def test_an_edited_and_a_removed_run_are_named_with_what_they_made(recorded_results):
     run = only(recorded_results / "provenance/runs")
     name = f"provenance/runs/{run.name}"
-    run.write_text(run.read_text().replace('"epochs": 12', '"epochs": 99'))
+    run.write_text(
+        run.read_text(encoding="utf-8").replace('"epochs": 12', '"epochs": 99'), encoding="utf-8"
+    )
     assert found(recorded_results) == {name: "record"}
     run.unlink()
     (finding,) = verify(recorded_results).findings
@@ -114,7 +116,7 @@ def test_a_removed_record_is_missed_by_those_beside_it(recorded_results):
 
 
 def test_a_file_added_with_a_copied_record_is_named(recorded_results):
-    (recorded_results / "extra.csv").write_text("mine")
+    (recorded_results / "extra.csv").write_text("mine", encoding="utf-8")
     shutil.copy(record_of(recorded_results, TABLE), record_of(recorded_results, "extra.csv"))
     assert found(recorded_results) == {"extra.csv": "record"}
 
@@ -122,7 +124,7 @@ def test_a_file_added_with_a_copied_record_is_named(recorded_results):
 @pytest.mark.parametrize("values", [[], {}, {"inputs": 3}, {"outputs": [1], "inputs": []}])
 def test_a_record_replaced_by_something_else_is_named(recorded_results, values):
     path = record_of(recorded_results, TABLE)
-    path.write_text(json.dumps(values))
+    path.write_text(json.dumps(values), encoding="utf-8")
     assert found(recorded_results) == {TABLE: "record"}
     if isinstance(values, dict):
         Store(recorded_results).write(path, values)
@@ -139,9 +141,11 @@ def test_added_links_are_named_wherever_they_lead(recorded_results):
 def test_only_what_is_half_written_passes_for_it(recorded_results):
     half = recorded_results / ".0a1b2c3d.partial.export"
     half.mkdir()
-    (half / "model.json").write_text("half of a folder")
-    (recorded_results / "drr/.0a1b2c3d.partial.ap.png").write_text("half of a file")
-    (recorded_results / "table2.partial.csv").write_text("mine")
+    (half / "model.json").write_text("half of a folder", encoding="utf-8")
+    (recorded_results / "drr/.0a1b2c3d.partial.ap.png").write_text(
+        "half of a file", encoding="utf-8"
+    )
+    (recorded_results / "table2.partial.csv").write_text("mine", encoding="utf-8")
     assert found(recorded_results) == {"table2.partial.csv": "added"}
 
 
@@ -160,7 +164,7 @@ def test_a_flip_anywhere_in_provenance_is_found(recorded_results):
 
 @pytest.mark.parametrize("task", ["explain", "diff", "export"])
 def test_what_speaks_of_a_chain_refuses_a_damaged_one(recorded_results, capsys, task):
-    record_of(recorded_results, DATASET).write_text("[]")
+    record_of(recorded_results, DATASET).write_text("[]", encoding="utf-8")
     subject = recorded_results / TABLE if task == "explain" else recorded_results
     others = [str(recorded_results)] if task == "diff" else []
     assert main(["audit", task, str(subject), *others]) == 2
@@ -171,15 +175,15 @@ def test_what_speaks_of_a_chain_refuses_a_damaged_one(recorded_results, capsys, 
 
 
 def test_a_chain_is_explained_though_another_is_damaged(recorded_results, capsys):
-    record_of(recorded_results, TABLE).write_text("[]")
+    record_of(recorded_results, TABLE).write_text("[]", encoding="utf-8")
     assert main(["audit", "explain", str(recorded_results / MODEL)]) == 0
     capsys.readouterr()
 
 
 def test_one_artifact_can_be_verified_alone(recorded_results):
-    (recorded_results / TABLE).write_text("changed")
-    (recorded_results / "added.csv").write_text("mine")
-    (recorded_results / "drr/a/lateral.png").write_text("changed")
+    (recorded_results / TABLE).write_text("changed", encoding="utf-8")
+    (recorded_results / "added.csv").write_text("mine", encoding="utf-8")
+    (recorded_results / "drr/a/lateral.png").write_text("changed", encoding="utf-8")
     assert found(recorded_results / XRAY) == {}
     assert found(recorded_results / "drr/b") == {}
     assert found(recorded_results / MODEL) == {"drr/a/lateral.png": "changed"}

@@ -86,20 +86,20 @@ def test_a_deleted_artifact_is_lost(recorded_results):
 
 
 def test_a_file_added_by_hand_is_named(recorded_results):
-    (recorded_results / "drr/b/extra.png").write_text("mine")
+    (recorded_results / "drr/b/extra.png").write_text("mine", encoding="utf-8")
     assert found(recorded_results) == {"drr/b/extra.png": "added"}
 
 
 def test_logs_and_resume_files_are_no_artifacts(recorded_results):
     for name in ("logs/train/x2ct.log", "models/x2ct/resume.0a.safetensors"):
         (recorded_results / name).parent.mkdir(parents=True, exist_ok=True)
-        (recorded_results / name).write_text("text")
+        (recorded_results / name).write_text("text", encoding="utf-8")
     assert found(recorded_results) == {}
 
 
 def test_a_changed_and_a_lost_scan_are_named(recorded_results):
     scans = recorded_results.parent / "scans"
-    (scans / "a.nii.gz").write_text("another patient")
+    (scans / "a.nii.gz").write_text("another patient", encoding="utf-8")
     (scans / "b.nii.gz").unlink()
     names = {str(scans / "a.nii.gz"): "changed", str(scans / "b.nii.gz"): "lost"}
     assert found(recorded_results) == names
@@ -110,7 +110,7 @@ def test_a_changed_and_a_lost_scan_are_named(recorded_results):
 
 def test_what_was_made_from_an_older_version_is_stale(pipeline):
     results = pipeline.run()
-    (pipeline.folder / "scans/a.nii.gz").write_text("another patient")
+    (pipeline.folder / "scans/a.nii.gz").write_text("another patient", encoding="utf-8")
     pipeline.prepare("a")
     (results / "ct/a.nii.gz").unlink()
     assert found(results) == {DATASET: "stale"}
@@ -130,7 +130,10 @@ def test_an_edited_source_file_is_named_with_what_it_made(recorded_results, monk
 
 def test_a_tampered_record_is_not_believed(recorded_results):
     record = recorded_results / "provenance/artifacts" / f"{TABLE}.json"
-    record.write_text(record.read_text().replace('"threads": 1', '"threads": 8'))
+    record.write_text(
+        record.read_text(encoding="utf-8").replace('"threads": 1', '"threads": 8'),
+        encoding="utf-8",
+    )
     assert found(recorded_results)[TABLE] == "record"
 
 
@@ -146,7 +149,7 @@ def test_a_results_folder_inside_is_another_run_s_and_is_said_not_to_be_looked_a
     elsewhere = pipeline.folder / "elsewhere"
     shutil.copytree(pipeline.folder / "scans", elsewhere / "scans")
     type(pipeline)(elsewhere).run().rename(results / "mine")
-    (results / "mine/extra.csv").write_text("added there")
+    (results / "mine/extra.csv").write_text("added there", encoding="utf-8")
     assert found(results) == {}
     assert found(results / "mine") == {"extra.csv": "added"}
     assert main(["audit", "verify", str(results)]) == 0
@@ -155,7 +158,7 @@ def test_a_results_folder_inside_is_another_run_s_and_is_said_not_to_be_looked_a
 
 def test_a_lost_artifact_is_not_stale_as_well(pipeline):
     results = pipeline.run()
-    (pipeline.folder / "scans/a.nii.gz").write_text("another patient")
+    (pipeline.folder / "scans/a.nii.gz").write_text("another patient", encoding="utf-8")
     pipeline.prepare("a")
     for path in (results / "ct/a.nii.gz", results / DATASET):
         path.unlink()
@@ -182,14 +185,14 @@ def test_a_file_from_outside_is_looked_for_where_its_own_run_started(tmp_path, m
     for project in ("one", "two"):
         folder = tmp_path / project
         (folder / "ct").mkdir(parents=True)
-        (folder / "ct/scan.nii.gz").write_text(project)
+        (folder / "ct/scan.nii.gz").write_text(project, encoding="utf-8")
         monkeypatch.chdir(folder)
         start_run("results", Run("engine 1", {}, {}, {code: digest.code_listing(script)}))
         files = {"files": ["ct/scan.nii.gz"]}, {"ct": ["results/ct.nii.gz"]}
         with recorded(Job("results", "acquire", {}, {"code": code}, *files)):
-            Path("results/ct.nii.gz").write_text("a volume")
+            Path("results/ct.nii.gz").write_text("a volume", encoding="utf-8")
     assert found("../one/results") == {}
-    Path("../one/ct/scan.nii.gz").write_text("changed")
+    Path("../one/ct/scan.nii.gz").write_text("changed", encoding="utf-8")
     assert found("../one/results") == {"ct/scan.nii.gz": "changed"}
 
 

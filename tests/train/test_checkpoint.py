@@ -63,7 +63,7 @@ def test_an_optimiser_goes_on_where_it_stopped(make, tmp_path):
 
 def test_wrong_files_are_named(card, tmp_path):
     text = tmp_path / "text.safetensors"
-    text.write_text("no tensors")
+    text.write_text("no tensors", encoding="utf-8")
     with pytest.raises(SrnetError, match=r"text\.safetensors: cannot be read"):
         load_model(text)
     with pytest.raises(SrnetError, match="cannot be read"):

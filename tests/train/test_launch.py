@@ -23,7 +23,7 @@ def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path, ch
         run = make_run(processes=processes, batch_size=batch_size, optimiser="sgd", **changes)
         train_set, validation_set = sets
         train(run, train_set, validation_set, folder / "model.safetensors", folder / "history.csv")
-        rows = list(csv.DictReader((folder / "history.csv").open()))
+        rows = list(csv.DictReader((folder / "history.csv").open(encoding="utf-8")))
         losses[processes] = [
             [float(row[key]) for key in ("loss", "validation_psnr3d")] for row in rows
         ]

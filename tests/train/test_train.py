@@ -48,7 +48,7 @@ def test_model_says_how_it_was_made_and_history_has_every_epoch(make_run, sets, 
     model, history = run_training(run, sets, tmp_path)
     card = load_model(model).card
     assert (card.net, card.train, card.size, card.code) == (run.net, run.settings, 32, "code")
-    rows = list(csv.DictReader(history.open()))
+    rows = list(csv.DictReader(history.open(encoding="utf-8")))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     terms = ("mse", "igdl", "ffl", "adversarial")
     assert float(rows[0]["loss"]) == pytest.approx(sum(float(rows[0][t]) for t in terms), rel=1e-4)
@@ -114,7 +114,7 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
         "history": str(broken / "history.csv"),
     }
     job = tmp_path / "job.json"
-    job.write_text(json.dumps({"run": run.plain(), "paths": paths}))
+    job.write_text(json.dumps({"run": run.plain(), "paths": paths}), encoding="utf-8")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for enough in (1, 2, 3, None):
         process = subprocess.Popen(
@@ -134,7 +134,7 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
 
 
 def _lines(path):
-    return len(path.read_text().splitlines()) if path.exists() else 0
+    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_state(

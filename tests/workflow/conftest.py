@@ -97,13 +97,13 @@ class Project:
     def edited(self, file: str, change: Callable[[str], str]) -> Iterator[None]:
         """Change a file inside the block; its time stamp stays as it is."""
         path = self.folder / file
-        before, status = path.read_text(), path.stat()
-        path.write_text(change(before))
+        before, status = path.read_text(encoding="utf-8"), path.stat()
+        path.write_text(change(before), encoding="utf-8")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         try:
             yield
         finally:
-            path.write_text(before)
+            path.write_text(before, encoding="utf-8")
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
@@ -129,14 +129,16 @@ def project(tmp_path_factory) -> Project:
 def made(tmp_path_factory) -> Project:
     """Return a copy in which everything is made, of empty files."""
     project = copy_project(tmp_path_factory.mktemp("made"))
-    (project.folder / "config.yaml").write_text(CONFIG)
+    (project.folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     (project.folder / "scans").mkdir()
     for number in range(3):
-        (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number))
-        (project.folder / f"scans/label{number}.nii.gz").write_text(str(number))
-    (project.folder / "films.tsv").write_text("case\tap\tlateral\nc1\tap.png\tlateral.png\n")
+        (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number), encoding="utf-8")
+        (project.folder / f"scans/label{number}.nii.gz").write_text(str(number), encoding="utf-8")
+    (project.folder / "films.tsv").write_text(
+        "case\tap\tlateral\nc1\tap.png\tlateral.png\n", encoding="utf-8"
+    )
     for view in ("ap", "lateral"):
-        (project.folder / f"{view}.png").write_text(view)
+        (project.folder / f"{view}.png").write_text(view, encoding="utf-8")
     summary = project.snakemake("--summary", *EVERYTHING)
     for line in summary.splitlines():
         if line.startswith("results/"):

@@ -62,8 +62,10 @@ class OneNode:
         conf = SLURM_CONF.format(
             folder=folder, user=user, cpus=cpus, controller=ports[0], daemon=ports[1]
         )
-        (folder / "slurm.conf").write_text(conf)
-        (folder / "gres.conf").write_text("NodeName=localhost Name=gpu File=/dev/null\n")
+        (folder / "slurm.conf").write_text(conf, encoding="utf-8")
+        (folder / "gres.conf").write_text(
+            "NodeName=localhost Name=gpu File=/dev/null\n", encoding="utf-8"
+        )
         for program in PROGRAMS:
             self._shim(program)
 
@@ -73,7 +75,9 @@ class OneNode:
         if real is None or program.startswith("sacct"):
             return
         shim = self.folder / "bin" / program
-        shim.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {real} "$@"\n')
+        shim.write_text(
+            f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {real} "$@"\n', encoding="utf-8"
+        )
         shim.chmod(0o755)
 
     @property
@@ -95,7 +99,9 @@ class OneNode:
         deadline = time.monotonic() + 60
         while "idle" not in self.client("sinfo", "--noheader", "--format=%T"):
             if time.monotonic() > deadline:
-                raise RuntimeError((self.folder / "slurmctld.log").read_text()[-2000:])
+                raise RuntimeError(
+                    (self.folder / "slurmctld.log").read_text(encoding="utf-8")[-2000:]
+                )
             time.sleep(0.5)
 
     def client(self, *command: str) -> str:

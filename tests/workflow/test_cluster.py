@@ -67,13 +67,13 @@ def on_cluster(project, cluster):
 
 
 def workplace(folder: Path, config: dict) -> Path:
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
 
 
 def records(folder: Path, rule: str) -> list[dict]:
     files = (folder / "results/provenance/artifacts").rglob("*.json")
-    found = (json.loads(path.read_text()) for path in files)
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in files)
     return [record for record in found if record["rule"] == rule]
 
 
@@ -128,7 +128,7 @@ def test_jobs_are_given_what_the_profile_asks_for(finished, cluster):
 
 
 def test_a_failing_job_is_reported_with_its_log(on_cluster, finished):
-    (finished / "broken.npz").write_text("no weights")
+    (finished / "broken.npz").write_text("no weights", encoding="utf-8")
     config = CONFIG | {"evaluate": {"lpips_weights": "broken.npz"}}
     workplace(finished, config)
     target = "results/scores/all_zero.tsv"
@@ -137,7 +137,9 @@ def test_a_failing_job_is_reported_with_its_log(on_cluster, finished):
     )
     workplace(finished, CONFIG)
     assert "results/logs/evaluate/all_zero.log" in said
-    assert "broken.npz" in (finished / "results/logs/evaluate/all_zero.log").read_text()
+    assert "broken.npz" in (finished / "results/logs/evaluate/all_zero.log").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_killed_engine_recovers_without_duplicates(on_cluster, cluster, tmp_path):

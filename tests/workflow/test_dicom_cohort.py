@@ -50,7 +50,7 @@ def write_series(volume: Path, folder: Path) -> None:
 def workplace(tmp_path_factory):
     """Return a folder with a configuration and four series."""
     folder = tmp_path_factory.mktemp("dicom")
-    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
     for index in range(4):
         name = f"p{index}"
         scan = Scan(scan_id=name, patient_id=name, source="phantom", index=index, spacing_mm=4.0)
@@ -67,7 +67,9 @@ def prepared(project, workplace):
 
 
 def test_folders_of_slices_are_scans_of_the_cohort(project, prepared):
-    rows = [line.split("\t")[0] for line in (prepared / SPLIT).read_text().splitlines()]
+    rows = [
+        line.split("\t")[0] for line in (prepared / SPLIT).read_text(encoding="utf-8").splitlines()
+    ]
     assert {"p0", "p1", "p2", "p3"} <= set(rows)
     status, said = project.srnet("audit", "verify", "results", folder=prepared)
     assert status == 0, said

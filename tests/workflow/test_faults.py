@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 def workplace_in(folder: Path) -> Path:
     """Return the folder, made, with a tiny configuration in it."""
     folder.mkdir(exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(TINY))
+    (folder / "config.yaml").write_text(yaml.safe_dump(TINY), encoding="utf-8")
     return folder
 
 
@@ -94,15 +94,18 @@ def test_films_go_through_the_same_engine(project, undisturbed, tmp_path):
     (folder / "films.tsv").write_text(
         "case\tap\tlateral\tspacing_mm\tmirror\n"
         "one\tap.png\tlateral.png\t4 3 3.5\t\n"
-        "two\tap.png\tlateral.png\t\tap lateral\n"
+        "two\tap.png\tlateral.png\t\tap lateral\n",
+        encoding="utf-8",
     )
     # What a training of two epochs holds for bone is faint.
     clinical = {"method": "x2ct", "table": "films.tsv", "bone_threshold": 0.05}
-    (folder / "config.yaml").write_text(yaml.safe_dump(TINY | {"clinical": clinical}))
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump(TINY | {"clinical": clinical}), encoding="utf-8"
+    )
     project.snakemake("--cores", "2", "--", "clinical", folder=folder)
     for case in ("one", "two"):
         assert (folder / "results/clinical" / case / "view.html").is_file()
-    licences = (folder / "results/export/x2ct/LICENCES.md").read_text()
+    licences = (folder / "results/export/x2ct/LICENCES.md").read_text(encoding="utf-8")
     assert "1 scans: CC0-1.0" in licences
     status, said = project.srnet("audit", "verify", "results", folder=folder)
     assert status == 0, said
@@ -155,7 +158,7 @@ def test_an_engine_killed_alone_is_finished_by_the_same_command(project, undistu
 def test_a_second_run_in_the_same_folder_is_refused_with_a_sentence(project, workplace):
     first = project.start(*RUN, folder=workplace)
     lock = workplace / "results/provenance/run.lock"
-    while not lock.exists() or not lock.read_text():
+    while not lock.exists() or not lock.read_text(encoding="utf-8"):
         time.sleep(0.1)
     said = project.snakemake(*RUN, folder=workplace, check=False)
     cut_off(first, 0)
@@ -221,7 +224,7 @@ def test_a_folder_that_turns_read_only_in_mid_run_is_named(unprivileged, workpla
 
 
 def test_a_file_in_place_of_the_folder_is_named(project, workplace):
-    (workplace / "results").write_text("a file where the folder should be")
+    (workplace / "results").write_text("a file where the folder should be", encoding="utf-8")
     said = project.snakemake(*RUN, folder=workplace, check=False)
     assert "results" in said
     assert "cannot be written" in said or "Not a directory" in said
@@ -234,7 +237,7 @@ def test_a_scan_that_vanishes_in_mid_run_is_named(project, workplace, undisturbe
     for number in range(4):
         shutil.copy(volume, workplace / f"scans/p{number}.nii.gz")
     config = TINY | {"cohort": {"sources": [{"kind": "folder", "path": "scans"}]}}
-    (workplace / "config.yaml").write_text(yaml.safe_dump(config))
+    (workplace / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     process = project.start("--cores", "1", "--", "results/drr/p3/ap.png", folder=workplace)
     claimed = workplace / "results/provenance/run.lock"
     while not claimed.exists():

@@ -125,7 +125,7 @@ def project(tmp_path_factory) -> Project:
     return copy_project(tmp_path_factory.mktemp("project"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Project:
     """Return a copy in which everything is made, of empty files."""
     project = copy_project(tmp_path_factory.mktemp("made"))

@@ -87,7 +87,11 @@ class OneNode:
         return {"SLURM_CONF": f"{self.folder}/slurm.conf", "PATH": path}
 
     def start(self) -> None:
-        """Start both daemons and wait until the node is idle."""
+        """Start both daemons and wait until the node is idle.
+
+        Raises:
+            TimeoutError: it is not after a minute; with the end of the controller's log.
+        """
         for command in (["slurmctld", "-D"], ["slurmd", "-D", "-N", "localhost"]):
             daemon = subprocess.Popen(
                 command,
@@ -99,9 +103,9 @@ class OneNode:
         deadline = time.monotonic() + 60
         while "idle" not in self.client("sinfo", "--noheader", "--format=%T"):
             if time.monotonic() > deadline:
-                raise RuntimeError(
-                    (self.folder / "slurmctld.log").read_text(encoding="utf-8")[-2000:]
-                )
+                log = self.folder / "slurmctld.log"
+                text = log.read_text(encoding="utf-8") if log.is_file() else "no log"
+                raise TimeoutError(text[-2000:])
             time.sleep(0.5)
 
     def client(self, *command: str) -> str:
@@ -127,7 +131,10 @@ class OneNode:
         self.client("scancel", "--user", pwd.getpwuid(os.getuid()).pw_name)
         for daemon in reversed(self.daemons):
             daemon.terminate()
-            daemon.wait(timeout=30)
+            try:
+                daemon.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -19,18 +19,16 @@ _EPSILON = 1e-6
 
 
 def mlem_update(
-    volume: Tensor, measured: Tensor, projection: Projection, seen: Tensor | None = None
+    volume: Tensor, measured: Tensor, projection: Projection, sensitivity: Tensor
 ) -> Tensor:
     """Return one ML-EM update of `volume` (N, S, S, S) by one view (N, S, S).
 
-    Voxels that no ray of the view meets keep their value. `seen` is the
-    back-projection of ones, where it is known already.
+    Voxels that no ray of the view meets keep their value. `sensitivity` is the
+    projection's own, which several updates share.
     """
     ratio = measured / projection.forward(volume).clamp(min=_EPSILON)
-    if seen is None:
-        seen = projection.transpose(torch.ones_like(measured))
-    update = projection.transpose(ratio) / seen.clamp(min=_EPSILON)
-    return volume * torch.where(seen > _EPSILON, update, 1.0)
+    update = projection.transpose(ratio) / sensitivity.clamp(min=_EPSILON)
+    return volume * torch.where(sensitivity > _EPSILON, update, 1.0)
 
 
 def fit_to_views(volume: Tensor, views: Views, sweeps: int = 1) -> Tensor:
@@ -44,10 +42,10 @@ def fit_to_views(volume: Tensor, views: Views, sweeps: int = 1) -> Tensor:
         fitted = volume[:, 0].float()
         pair = projections(views.spacing_mm, volume.shape[-1], views.source_mm)
         measured = views.integral.float().unbind(dim=1)
-        seen = [each.transpose(torch.ones_like(measured[0])) for each in pair]
+        sensitivities = [projection.sensitivity() for projection in pair]
         for _ in range(sweeps):
-            for line_integrals, projection, weight in zip(measured, pair, seen, strict=True):
-                fitted = mlem_update(fitted, line_integrals, projection, weight)
+            for view in zip(measured, pair, sensitivities, strict=True):
+                fitted = mlem_update(fitted, *view)
     return fitted[:, None]
 
 
@@ -60,7 +58,7 @@ def seen_by_both(views: Views) -> Tensor:
     samples, _, size, _ = views.integral.shape
     seen = torch.ones((samples, size, size, size), device=views.integral.device)
     for projection in projections(views.spacing_mm, size, views.source_mm):
-        seen *= projection.transpose(torch.ones_like(views.integral[:, 0]).float()) > 0
+        seen *= projection.sensitivity() > 0
     return seen[:, None]
 
 

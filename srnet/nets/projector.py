@@ -83,6 +83,10 @@ class Projection:
         slices = self.weights.transpose(-1, -2) @ weighted @ self.weights
         return slices.permute(*_inverse((0, self.axis.depth, 1, self.axis.column)))
 
+    def sensitivity(self) -> Tensor:
+        """Return the back-projection (N, S, S, S) of ones: 0 in voxels that no ray meets."""
+        return self.transpose(torch.ones_like(self.length_mm))
+
 
 def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Projection, Projection]:
     """Build the AP and the lateral projector of a batch in float32.

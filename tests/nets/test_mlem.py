@@ -36,7 +36,8 @@ def test_with_parallel_rays_one_update_fits_its_view():
     truth = some_volume()
     views = views_of(truth, source_mm=1e7)
     projection = projections(views.spacing_mm, SIZE, views.source_mm)[0]
-    fitted = mlem_update(torch.ones_like(truth[:, 0]), views.integral[:, 0], projection)
+    ones = torch.ones_like(truth[:, 0])
+    fitted = mlem_update(ones, views.integral[:, 0], projection, projection.sensitivity())
     torch.testing.assert_close(projection.forward(fitted), views.integral[:, 0], rtol=1e-3, atol=0)
 
 
@@ -63,8 +64,9 @@ def test_voxels_beside_the_beam_keep_their_value():
     for projection in projections(views.spacing_mm, SIZE, views.source_mm):
         none = torch.zeros_like(views.integral[:, 0])
         start = some_volume()[:, 0]
-        dark = projection.transpose(torch.ones_like(none)) == 0
-        assert torch.equal(mlem_update(start, none, projection)[dark], start[dark])
+        sensitivity = projection.sensitivity()
+        dark = sensitivity == 0
+        assert torch.equal(mlem_update(start, none, projection, sensitivity)[dark], start[dark])
 
 
 def test_computes_in_float32_under_autocast():

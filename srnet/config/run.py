@@ -102,7 +102,9 @@ class Config(Settings):
     figures: FigureSettings = FigureSettings()
     clinical: ClinicalSettings = ClinicalSettings()
     gpus: int = Field(
-        0, ge=0, description="GPUs that a training or prediction job asks the scheduler for"
+        0,
+        ge=0,
+        description="GPUs that a training asks the scheduler for, a prediction at most one",
     )
 
     @field_validator("methods", mode="before")

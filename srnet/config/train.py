@@ -121,7 +121,12 @@ class TrainSettings(Settings):
         "auto", description="auto: a GPU if there is one"
     )
     processes: int = Field(
-        1, ge=1, description="processes that share a training, each with a GPU or its CPU threads"
+        1,
+        ge=1,
+        description="processes a node that share a training, each with a GPU or its CPU threads",
+    )
+    nodes: int = Field(
+        1, ge=1, description="nodes that share a training; more than 1 within a SLURM job only"
     )
 
     @model_validator(mode="before")

@@ -48,7 +48,7 @@ class TrainingRun:
     seed
         Seed of initial weights, order, dropout and augmentation.
     threads
-        CPU threads, shared by all processes. The last bits of a result depend
+        CPU threads on a node, shared by its processes. The last bits of a result depend
         on their number.
     code
         Digest of the code; other code does not resume this run's state.
@@ -116,9 +116,9 @@ def train(
         names the last good state.
     """
     paths = Paths(*map(Path, (train_set, validation_set, model, history)))
-    if run.settings.processes > 1 and not is_launched():
+    if run.settings.nodes * run.settings.processes > 1 and not is_launched():
         plain = {key: str(path.resolve()) for key, path in asdict(paths).items()}
-        launch(run.settings.processes, {"run": run.plain(), "paths": plain})
+        launch(run.settings, run.threads, {"run": run.plain(), "paths": plain})
     else:
         train_here(run, paths)
 

@@ -14,10 +14,10 @@ from srnet.train.train import Paths, TrainingRun, train_here
 __all__ = ["main"]
 
 
-def main(job_file: str) -> None:
-    """Take part in the training that the JSON file `job_file` describes."""
+def main(text: str) -> None:
+    """Take part in the training that the JSON `text` describes."""
     logging.basicConfig(level=logging.WARNING)
-    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    job = json.loads(text)
     about = job["run"]
     about["net"] = TypeAdapter[Net](Net).validate_python(about["net"])
     about["settings"] = TrainSettings.parse(about["settings"])

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from srnet.config.train import TrainSettings
 from srnet.errors import SrnetError
 from srnet.train.launch import launch
 from srnet.train.train import train
@@ -31,6 +32,12 @@ def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path, ch
         assert two == pytest.approx(one, rel=1e-4)
 
 
-def test_a_failure_of_a_process_is_told(tmp_path):
-    with pytest.raises(SrnetError, match="1 processes failed with status"):
-        launch(1, {"run": {"net": {"name": "nonsense"}}, "paths": {}})
+def test_a_failure_of_a_process_is_told():
+    with pytest.raises(SrnetError, match="1 x 1 processes failed with status"):
+        launch(TrainSettings(), 1, {"run": {"net": {"name": "nonsense"}}, "paths": {}})
+
+
+def test_several_nodes_need_slurm(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(SrnetError, match="nodes is 2, and several nodes need a SLURM job"):
+        launch(TrainSettings(nodes=2), 1, {})

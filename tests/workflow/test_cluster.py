@@ -14,8 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from one_node import OneNode  # type: ignore[import-not-found]
+from loopback_slurm import LoopbackSlurm  # type: ignore[import-not-found]
+from safetensors.torch import load_file
 
 from srnet.acquire.batches import batch_scans
 from srnet.acquire.scans import list_scans
@@ -54,15 +56,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    node = OneNode(tmp_path_factory.mktemp("slurm"))
+    slurm = LoopbackSlurm(tmp_path_factory.mktemp("slurm"))
     try:
-        node.start()
+        slurm.start()
     except TimeoutError as error:
         pytest.skip(f"SLURM does not start on this machine: {error}")
     else:
-        yield node
+        yield slurm
     finally:
-        node.stop()
+        slurm.stop()
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def test_gpu_jobs_take_turns_on_the_one_gpu(finished):
 def test_jobs_are_given_what_the_profile_asks_for(finished, cluster):
     """Cores, memory in MB and GPU of a training, and the threads that it works with.
 
-    The node claims more cores than the machine may have; threads are bounded by the latter.
+    A node claims more cores than the machine may have; threads are bounded by the latter.
     """
     threads = min(4, len(os.sched_getaffinity(0)))
     for record in records(finished, "train"):
@@ -130,6 +132,29 @@ def test_jobs_are_given_what_the_profile_asks_for(finished, cluster):
         assert record["threads"] == threads
     (split, *_) = records(finished, "split_cohort")
     assert cluster.granted(split["job"]) == ("1", "4000M", None)
+
+
+def test_two_nodes_train_what_two_processes_do(on_cluster, cluster, finished):
+    """The same steps on the same scans, by gradients that met over the network."""
+    net = {"name": "x2ct"}
+    methods = {
+        "apart": {"net": net, "train": {"nodes": 2}},
+        "together": {"net": net, "train": {"processes": 2}},
+    }
+    weights = [f"results/models/{method}/model.safetensors" for method in methods]
+    given = (
+        *("--set-threads", "train=1", "--set-resources", "train:nodes=2", "train:tasks=2"),
+        *("--config", "gpus=0"),
+    )
+    workplace(finished, CONFIG | {"methods": methods, "tables": {"table1": list(methods)}})
+    on_cluster.snakemake(*SLURM, *given, "--", weights[0], folder=finished)
+    on_cluster.snakemake(
+        "--cores", "2", "--set-threads", "train=2", "--", weights[1], folder=finished
+    )
+    workplace(finished, CONFIG)
+    apart, together = (load_file(finished / file) for file in weights)
+    assert apart.keys() == together.keys()
+    assert all(torch.equal(apart[name], together[name]) for name in apart)
 
 
 def test_a_failing_job_is_reported_with_its_log(on_cluster, finished):

@@ -44,7 +44,7 @@ rule predict:
     resources:
         mem_mb=memory_mb(16000),
         runtime=120,
-        gpu=CONFIG.gpus,
+        gpu=min(1, CONFIG.gpus),
     params:
         code=net_code("predict"),
     message:

@@ -1,4 +1,4 @@
-"""A real SLURM of one node on loopback, without root, database or systemd."""
+"""A real SLURM of two nodes on loopback, without root, database or systemd."""
 
 import os
 import pwd
@@ -16,15 +16,14 @@ SlurmctldHost=localhost(127.0.0.1)
 SlurmUser={user}
 SlurmdUser={user}
 SlurmctldPort={controller}
-SlurmdPort={daemon}
 AuthType=auth/none
 CredType=cred/none
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool.%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd.%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -43,28 +42,28 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 SlurmdParameters=config_overrides
 KillWait=5
 GresTypes=gpu
-NodeName=localhost NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=128000 \
+NodeName=one NodeHostname=localhost NodeAddr=127.0.0.1 Port={one} CPUs=4 RealMemory=64000 \
 Gres=gpu:1 State=UNKNOWN
-PartitionName=all Nodes=localhost Default=YES MaxTime=INFINITE State=UP
+NodeName=two NodeHostname=localhost NodeAddr=127.0.0.1 Port={two} CPUs=4 RealMemory=64000 \
+State=UNKNOWN
+PartitionName=all Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 """
 
 
-class OneNode:
-    """The cluster in one folder; everything it starts ends with `stop`."""
+class LoopbackSlurm:
+    """The cluster in one folder, a GPU in its first node; all that it starts ends with `stop`."""
 
-    def __init__(self, folder: Path, cpus: int = 6):
+    def __init__(self, folder: Path):
         self.folder = folder
         self.daemons: list[subprocess.Popen[bytes]] = []
-        for name in ("state", "spool", "bin"):
+        for name in ("state", "bin"):
             (folder / name).mkdir(parents=True)
-        ports = _free_ports(2)
+        controller, one, two = _free_ports(3)
         user = pwd.getpwuid(os.getuid()).pw_name
-        conf = SLURM_CONF.format(
-            folder=folder, user=user, cpus=cpus, controller=ports[0], daemon=ports[1]
-        )
+        conf = SLURM_CONF.format(folder=folder, user=user, controller=controller, one=one, two=two)
         (folder / "slurm.conf").write_text(conf, encoding="utf-8")
         (folder / "gres.conf").write_text(
-            "NodeName=localhost Name=gpu File=/dev/null\n", encoding="utf-8"
+            "NodeName=one Name=gpu File=/dev/null\n", encoding="utf-8"
         )
         for program in PROGRAMS:
             self._shim(program)
@@ -87,21 +86,21 @@ class OneNode:
         return {"SLURM_CONF": f"{self.folder}/slurm.conf", "PATH": path}
 
     def start(self) -> None:
-        """Start both daemons and wait until the node is idle.
+        """Start the daemons and wait until both nodes are idle.
 
         Raises:
-            TimeoutError: it is not after a minute; with the end of the controller's log.
+            TimeoutError: they are not after a minute; with the end of the controller's log.
         """
-        for command in (["slurmctld", "-D"], ["slurmd", "-D", "-N", "localhost"]):
+        for command in ("slurmctld -D", "slurmd -D -N one", "slurmd -D -N two"):
             daemon = subprocess.Popen(
-                command,
+                command.split(),
                 env=os.environ | self.environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
             self.daemons.append(daemon)
         deadline = time.monotonic() + 60
-        while "idle" not in self.client("sinfo", "--noheader", "--format=%T"):
+        while self.client("sinfo", "--noheader", "--Node", "--format=%T").split() != ["idle"] * 2:
             if time.monotonic() > deadline:
                 log = self.folder / "slurmctld.log"
                 text = log.read_text(encoding="utf-8") if log.is_file() else "no log"
@@ -127,7 +126,7 @@ class OneNode:
         return facts["NumCPUs"], facts["MinMemoryNode"], facts.get("TresPer")
 
     def stop(self) -> None:
-        """Cancel all jobs and end both daemons."""
+        """Cancel all jobs and end the daemons."""
         self.client("scancel", "--user", pwd.getpwuid(os.getuid()).pw_name)
         for daemon in reversed(self.daemons):
             daemon.terminate()

@@ -156,7 +156,7 @@ def cosine(truth: Array, prediction: Array) -> float:
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     if lengths == 0:
         return float(not a.any() and not b.any())
-    return float(a @ b) / lengths
+    return min(float(a @ b) / lengths, 1.0)  # Rounding may lift a perfect one above it.
 
 
 def checked(truth: Array, prediction: Array, shortest: int = 7) -> tuple[Array, Array]:

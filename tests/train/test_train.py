@@ -113,12 +113,11 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
         "model": str(broken / "model.safetensors"),
         "history": str(broken / "history.csv"),
     }
-    job = tmp_path / "job.json"
-    job.write_text(json.dumps({"run": run.plain(), "paths": paths}), encoding="utf-8")
+    job = json.dumps({"run": run.plain(), "paths": paths})
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for enough in (1, 2, 3, None):
         process = subprocess.Popen(
-            [sys.executable, "-m", "srnet.train.worker", str(job)],
+            [sys.executable, "-m", "srnet.train.worker", job],
             env=environment,
             start_new_session=True,
         )

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from srnet.provenance import digest
+from srnet.provenance import code as digest
 from srnet.provenance.chain import Chain, read_chain
 from srnet.provenance.claim import RUN_VARIABLE
 from srnet.provenance.record import Job, recorded

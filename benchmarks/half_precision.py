@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
+from srnet.dataset.tensors import Batch, load_samples
 from srnet.train.checkpoint import load_model
-from srnet.train.data import Batch, load_samples
 from srnet.train.validate import cosine, psnr3d
 
 

@@ -33,9 +33,9 @@ from srnet.evaluate.metrics import (
 from srnet.evaluate.perceptual import Perceptual, mend_torchvision
 from srnet.evaluate.reprojection import reprojection_error
 from srnet.evaluate.surface import surface_distances
-from srnet.prepare.geometry import ConeBeam, View
+from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.project_drr import cast_rays
-from srnet.volume import Grid, Volume
 
 SPACING_MM = (2.0, 1.5, 1.5)
 BEAM = ConeBeam(541.0, 949.0)

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.imaging.volume import AIR_HU, Axis, Volume
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import AIR_HU, Axis, Volume
 
 SERIES = {"lidc-0001": 432, "crlm-1006": 410, "acrin-flt-001b": 420}
 """Each series and the row behind which there is only couch."""

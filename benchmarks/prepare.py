@@ -29,18 +29,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import Scan, list_scans
+from srnet.acquire.acquire import acquire, list_scans
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings, FolderSource, PhantomSource
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
-from srnet.errors import ScanRejected
-from srnet.histogram import count_hu
+from srnet.core.errors import ScanRejected
+from srnet.imaging.histogram import count_hu
+from srnet.imaging.volume import Volume, write_volume
+from srnet.imaging.xray import write_xray
 from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import Volume, write_volume
-from srnet.xray import write_xray
 
 TISSUES = ((-950, 30, 0.45), (-90, 25, 0.2), (50, 30, 0.3), (500, 180, 0.05))
 FINE_MM = 0.7

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.metrics import make_pair
 from srnet.evaluate.metrics import PEAK, paper_scores, psnr, strict_scores
-from srnet.evaluate.printed import PRINTED, PRINTED_METRICS, WHOLE, Traits, without
+from srnet.tables.printed import PRINTED, PRINTED_METRICS, WHOLE, Traits, without
 
 FULL = Traits("srnet3d", WHOLE)
 BACKGROUND_LEVELS = (0, 1, 5, 25, 100)

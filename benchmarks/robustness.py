@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from srnet.evaluate.predict_floor import IPF_SWEEPS
-from srnet.nets.mlem import fit_to_views
-from srnet.nets.projector import projections
-from srnet.nets.views import Views
+from srnet.dataset.tensors import Batch, load_samples
+from srnet.evaluate.predict_baseline import IPF_SWEEPS
+from srnet.physics.mlem import fit_to_views
+from srnet.physics.projector import projections
+from srnet.physics.views import Views
 from srnet.train.checkpoint import load_model
-from srnet.train.data import Batch, load_samples
 from srnet.train.validate import cosine, psnr3d
 
 Disturbance = Callable[[Batch], Views]

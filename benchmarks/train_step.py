@@ -38,12 +38,11 @@ from torch import Tensor, nn
 
 from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
+from srnet.dataset.tensors import Batch
 from srnet.evaluate.measure_flops import count_true_flops
-from srnet.nets.convolution import RepeatedConv3d, SlicewiseConv3d
-from srnet.nets.normalisation import InstanceNorm3d
+from srnet.nets.layers import InstanceNorm3d, RepeatedConv3d, SlicewiseConv3d
 from srnet.nets.registry import NETS, build_net
-from srnet.nets.views import Views
-from srnet.train.data import Batch
+from srnet.physics.views import Views
 from srnet.train.launch import build_fabric
 from srnet.train.trainer import Trainer
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = [f"tests.fixtures.{name}" for name in ("ct", "packed", "small_run", "xrays")]
+
 
 @pytest.fixture(scope="session")
 def srnet_data() -> Path:

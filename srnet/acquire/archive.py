@@ -5,10 +5,8 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from srnet.errors import ScanRejected, SrnetError
-from srnet.rejection import is_shortage
-
-__all__ = ["ARCHIVES", "unpack"]
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.core.rejection import is_shortage
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 

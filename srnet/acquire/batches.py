@@ -9,9 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 
-from srnet.acquire.scans import Scan
-
-__all__ = ["JOBS_AT_LEAST", "batch_scans"]
+from srnet.acquire.scan import Scan
 
 JOBS_AT_LEAST = 8
 """Batches of a source with as many scans, for as many cores, however small the batches."""

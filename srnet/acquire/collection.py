@@ -9,12 +9,11 @@ outermost folder that is no part of the packaging; else each file is a patient.
 import re
 from pathlib import Path
 
-from srnet.acquire.local import files_of, find_scans, read, scan_ids, stem
-from srnet.acquire.scans import Scan
+from srnet.acquire.local import files_of, find_scans, read_path, scan_ids, stem
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import CollectionSource
-from srnet.errors import SrnetError
-
-__all__ = ["list_source", "read"]
+from srnet.core.errors import SrnetError
+from srnet.imaging.volume import Volume, canonical
 
 _PATIENT = re.compile(r"^(patient|case|subject|sub|pat|pt)[-_ ]?[A-Za-z]*\d+$", re.IGNORECASE)
 _PACKAGING = re.compile(
@@ -51,6 +50,11 @@ def list_source(settings: CollectionSource) -> list[Scan]:
             : settings.limit
         ]
     ]
+
+
+def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
+    """Read one scan of a collection into the canonical orientation."""
+    return canonical(read_path(Path(scan.files[0])))
 
 
 def patient_of(place: Path) -> str:

@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.errors import ScanRejected
-from srnet.foreign import plain_reason
-from srnet.rejection import is_shortage
-from srnet.volume import AIR_HU, Image
-
-__all__ = ["Slice", "has_dicom", "list_series", "read_series"]
+from srnet.core.errors import ScanRejected
+from srnet.core.rejection import is_shortage
+from srnet.imaging.formats import plain_reason
+from srnet.imaging.volume import AIR_HU, Image
 
 LOG = logging.getLogger(__name__)
 

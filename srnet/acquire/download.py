@@ -19,10 +19,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from srnet.acquire.remote import Remote
-from srnet.errors import ScanRejected, SrnetError
-
-__all__ = ["Client", "Policy"]
+from srnet.acquire.scan import Remote
+from srnet.core.errors import ScanRejected, SrnetError
 
 LOG = logging.getLogger(__name__)
 

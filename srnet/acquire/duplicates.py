@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from srnet.acquire.scans import Scan
-from srnet.volume import AIR_HU, Volume
-
-__all__ = ["find_repeats", "merge_patients", "voxel_hash"]
+from srnet.acquire.scan import Scan
+from srnet.imaging.volume import AIR_HU, Volume
 
 _HIGHEST_HU = 3071
 

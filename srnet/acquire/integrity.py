@@ -9,11 +9,9 @@ alone is fooled by padding.
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.errors import ScanRejected
-from srnet.histogram import count_hu
-from srnet.volume import AIR_HU, Image, Volume
-
-__all__ = ["check_geometry", "check_values"]
+from srnet.core.errors import ScanRejected
+from srnet.imaging.histogram import count_hu
+from srnet.imaging.volume import AIR_HU, Image, Volume
 
 LOWEST_HU = -1024
 LARGEST_SPACING_MM = 10.0

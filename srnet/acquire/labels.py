@@ -4,13 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
+from srnet.acquire.generated import generated_labels
 from srnet.acquire.integrity import check_geometry
-from srnet.acquire.phantom import generated_labels
-from srnet.acquire.scans import GENERATED, Scan
-from srnet.rejection import raise_if_buried
-from srnet.volume import Grid, Image, import_image
-
-__all__ = ["vertebra_labels"]
+from srnet.acquire.scan import GENERATED, Scan
+from srnet.core.rejection import raise_if_rejected
+from srnet.imaging.volume import Grid, Image, import_image
 
 
 def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:
@@ -43,5 +41,5 @@ def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:
 
 
 def _read(path: str) -> Image:
-    raise_if_buried(path)
+    raise_if_rejected(path)
     return check_geometry(import_image(path), path)

@@ -13,22 +13,10 @@ from tempfile import TemporaryDirectory
 from srnet.acquire.archive import ARCHIVES, unpack
 from srnet.acquire.dicom import has_dicom, read_series
 from srnet.acquire.integrity import check_geometry
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import FolderSource
-from srnet.errors import ScanRejected, SrnetError
-from srnet.volume import Image, Volume, canonical, import_image
-
-__all__ = [
-    "IMAGES",
-    "files_of",
-    "find_scans",
-    "list_source",
-    "only_scan",
-    "read",
-    "read_path",
-    "scan_ids",
-    "stem",
-]
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import Image, Volume, canonical, import_image
 
 LOG = logging.getLogger(__name__)
 

@@ -11,13 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.acquire.remote import Remote
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Remote, Scan
 from srnet.config.cohort import OpenkbpSource
-from srnet.errors import ScanRejected, SrnetError
-from srnet.volume import Grid, Volume
-
-__all__ = ["FILES", "list_source", "read"]
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import Grid, Volume
 
 FILES = ("ct.csv", "voxel_dimensions.csv")
 EDGE = 128

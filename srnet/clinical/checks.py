@@ -1,21 +1,24 @@
 """Checks of two films before anything is reconstructed; each speaks in a sentence.
 
-A check is a function from a `Pair` to a finding or None, listed in `CHECKS`.
+A check is a function from a `FilmPair` to a finding or None, listed in `CHECKS`.
 Checks that need the training x-rays are in `srnet.clinical.likeness`.
+
+Checks against the training x-rays: polarity, exchanged views, likeness at all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from srnet.clinical.box import Box, crop
-from srnet.clinical.film import Film
-from srnet.clinical.findings import Finding, Severity, by_severity, printed
-from srnet.clinical.pixels import Grey
-from srnet.clinical.resize import resize, shrink
-
-__all__ = ["CHECKS", "Pair", "check_pair"]
+from srnet.clinical.case import Box, crop
+from srnet.clinical.film import Film, invert_film
+from srnet.clinical.pixels import Finding, Severity, by_severity, printed
+from srnet.export.xray_statistics import FAMILIAR, XrayStatistics, polarity, score
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Grid
+from srnet.imaging.xray import Grey, resize, shrink
 
 IDENTICAL = 0.995
 """Correlation of two boxed films above which they are the same picture."""
@@ -31,7 +34,7 @@ LIT_EDGE = 0.45
 
 
 @dataclass(frozen=True)
-class Pair:
+class FilmPair:
     """Two films and the boxes marked on them."""
 
     ap: Film
@@ -45,14 +48,14 @@ class Pair:
         return (self.ap, self.ap_box), (self.lateral, self.lateral_box)
 
 
-def check_pair(pair: Pair) -> list[Finding]:
+def check_pair(pair: FilmPair) -> list[Finding]:
     """Return what the readers and all checks have to say, most severe first."""
     findings = [*pair.ap.findings, *pair.lateral.findings]
     findings += [finding for check in CHECKS for finding in check(pair)]
     return by_severity(findings)
 
 
-def _same_film(pair: Pair) -> list[Finding]:
+def _same_film(pair: FilmPair) -> list[Finding]:
     if pair.ap.sha256 == pair.lateral.sha256:
         how = "The two films are the same file"
     elif _correlation(*(crop(film, box) for film, box in pair.films)) > IDENTICAL:
@@ -63,7 +66,7 @@ def _same_film(pair: Pair) -> list[Finding]:
     return [Finding("same_film", "refusal", sentence)]
 
 
-def _same_patient(pair: Pair) -> list[Finding]:
+def _same_patient(pair: FilmPair) -> list[Finding]:
     ap, lateral = pair.ap, pair.lateral
     if not (ap.patient_key and lateral.patient_key):
         sentence = "The files do not tell whether both films are of one patient; make sure."
@@ -80,7 +83,7 @@ def _same_patient(pair: Pair) -> list[Finding]:
     return []
 
 
-def _views_swapped(pair: Pair) -> list[Finding]:
+def _views_swapped(pair: FilmPair) -> list[Finding]:
     frontal, sideways = {"AP", "PA"}, {"LL", "RL", "lateral"}
     wrong = [
         f"the film given as {printed(film.view)} says that it is {film.claimed_view}"
@@ -93,7 +96,7 @@ def _views_swapped(pair: Pair) -> list[Finding]:
     return [Finding("views_swapped", "refusal", sentence)]
 
 
-def _opposite_projection(pair: Pair) -> list[Finding]:
+def _opposite_projection(pair: FilmPair) -> list[Finding]:
     sides = {"PA": ("posterior", "anterior"), "LL": ("the patient's right", "the patient's left")}
     return [
         Finding(
@@ -108,7 +111,7 @@ def _opposite_projection(pair: Pair) -> list[Finding]:
     ]
 
 
-def _spacing(pair: Pair) -> list[Finding]:
+def _spacing(pair: FilmPair) -> list[Finding]:
     unknown = [printed(film.view) for film, _ in pair.films if film.spacing_mm is None]
     if len(unknown) == 2:
         sentence = (
@@ -125,7 +128,7 @@ def _spacing(pair: Pair) -> list[Finding]:
     return []
 
 
-def _extent_plausible(pair: Pair) -> list[Finding]:
+def _extent_plausible(pair: FilmPair) -> list[Finding]:
     low, high = PLAUSIBLE_EXTENT_MM
     return [
         Finding(
@@ -139,7 +142,7 @@ def _extent_plausible(pair: Pair) -> list[Finding]:
     ]
 
 
-def _extents_match(pair: Pair) -> list[Finding]:
+def _extents_match(pair: FilmPair) -> list[Finding]:
     ap, lateral = (_height_mm(film, box) for film, box in pair.films)
     if ap is None or lateral is None:
         return []
@@ -154,7 +157,7 @@ def _extents_match(pair: Pair) -> list[Finding]:
     return [Finding("extents_match", severity, sentence)]
 
 
-def _already_cropped(pair: Pair) -> list[Finding]:
+def _already_cropped(pair: FilmPair) -> list[Finding]:
     return [
         Finding(
             "already_cropped",
@@ -167,7 +170,7 @@ def _already_cropped(pair: Pair) -> list[Finding]:
     ]
 
 
-def _whole_film(pair: Pair) -> list[Finding]:
+def _whole_film(pair: FilmPair) -> list[Finding]:
     return [
         Finding(
             "box",
@@ -180,7 +183,7 @@ def _whole_film(pair: Pair) -> list[Finding]:
     ]
 
 
-def _burnt_in_text(pair: Pair) -> list[Finding]:
+def _burnt_in_text(pair: FilmPair) -> list[Finding]:
     return [
         Finding(
             "burnt_in_text",
@@ -193,7 +196,7 @@ def _burnt_in_text(pair: Pair) -> list[Finding]:
     ]
 
 
-CHECKS: tuple[Callable[[Pair], list[Finding]], ...] = (
+CHECKS: tuple[Callable[[FilmPair], list[Finding]], ...] = (
     _same_film,
     _same_patient,
     _views_swapped,
@@ -249,3 +252,98 @@ def _letters(grey: Grey) -> int:
     edge = np.bincount(pieces[rim], minlength=count + 1)[1:]
     smallest, largest = 12, 0.01 * grey.size
     return int(np.sum((areas >= smallest) & (areas <= largest) & (sharp > 0.7 * edge)))
+
+
+FOREIGN_SCORE = 2.0
+"""Multiple of the training scores' 95th percentile above which an input is plainly unlike."""
+UNDECIDED = 0.1
+"""Polarity score below which either polarity is possible."""
+FOREIGN = 1.25
+"""Factor by which voxels may leave the range of the training's."""
+EXCHANGED = 0.8
+"""Exchanged views must fit this much better before they are suspected."""
+
+
+def settle_polarity(
+    film: Film, statistics: XrayStatistics, invert: Literal["auto", "yes", "no"]
+) -> tuple[Film, list[Finding]]:
+    """Return the film with bone bright, and what was decided.
+
+    A DICOM file states its polarity, and a DRR of this package needs no
+    question; there the test only warns. A picture states nothing, and is
+    inverted where the test is clear.
+    """
+    if invert == "yes":
+        return invert_film(film), []
+    if film.is_drr or invert == "no":
+        return film, []
+    found = polarity(film.grey, statistics.of(film.view))
+    name = printed(film.view)
+    numbers = f"polarity score {found:+.2f} against the training x-rays"
+    if found < -UNDECIDED and film.file_format != "DICOM":
+        sentence = (
+            f"The {name} film had bone dark and was inverted ({numbers}); --invert no undoes it."
+        )
+        return invert_film(film), [Finding("polarity", "warning", sentence)]
+    if found < UNDECIDED:
+        sentence = f"The {name} film may have bone dark ({numbers}); if so, give --invert yes."
+        return film, [Finding("polarity", "warning", sentence)]
+    return film, []
+
+
+def check_likeness(ap: Grey, lateral: Grey, statistics: XrayStatistics) -> list[Finding]:
+    """Return how far the network's input lies from what it was trained on.
+
+    Parameters
+    ----------
+    ap, lateral
+        (S, S) prepared films.
+    statistics
+        The training x-rays.
+    """
+    inputs = {View.AP: ap, View.LATERAL: lateral}
+    findings = [_likeness(view, grey, statistics) for view, grey in inputs.items()]
+    straight = score(ap, statistics.ap) + score(lateral, statistics.lateral)
+    exchanged = score(ap, statistics.lateral) + score(lateral, statistics.ap)
+    if exchanged < EXCHANGED * straight:
+        sentence = (
+            f"The films fit the training x-rays better when exchanged (score {exchanged:.1f} "
+            f"against {straight:.1f}); make sure that --ap is the frontal one."
+        )
+        findings.append(Finding("views_swapped", "warning", sentence))
+    return findings
+
+
+def check_voxel_size(grid: Grid, statistics: XrayStatistics) -> list[Finding]:
+    """Return a warning for each axis along which voxels are unlike the training's."""
+    low_mm, high_mm = statistics.spacing_low_mm, statistics.spacing_high_mm
+    odd = [
+        f"{found:.2f} mm against {low:.2f} to {high:.2f}"
+        for found, low, high in zip(grid.spacing_mm, low_mm, high_mm, strict=True)
+        if not low / FOREIGN <= found <= high * FOREIGN
+    ]
+    if not odd:
+        return []
+    sentence = (
+        f"The boxes give voxels of another size than in training ({'; '.join(odd)}): the model "
+        "has seen another stretch of the body; mark boxes of about its extent."
+    )
+    return [Finding("voxel_size", "warning", sentence)]
+
+
+def _likeness(view: View, grey: Grey, statistics: XrayStatistics) -> Finding:
+    training = statistics.of(view)
+    found = score(grey, training)
+    numbers = (
+        f"score {found:.2f}; of {statistics.samples} training x-rays 95 % score at most "
+        f"{training.score_p95:.2f}"
+    )
+    if found <= FAMILIAR * training.score_p95:
+        sentence = f"The {printed(view)} input looks like the training x-rays ({numbers})."
+        return Finding("likeness", "note", sentence)
+    how = "unlike" if found > FOREIGN_SCORE * training.score_p95 else "somewhat unlike"
+    sentence = (
+        f"The {printed(view)} input is {how} anything the model was trained on ({numbers}): "
+        "expect missing and invented bone."
+    )
+    return Finding("likeness", "warning", sentence)

@@ -16,13 +16,11 @@ import numpy as np
 
 from srnet.clinical.film_dicom import read_dicom
 from srnet.clinical.film_picture import read_picture, read_projection
-from srnet.clinical.findings import printed
-from srnet.clinical.pixels import Grey, Pixels
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
-from srnet.provenance.digest import file_digest
-
-__all__ = ["Film", "invert_film", "read_film"]
+from srnet.clinical.pixels import Pixels, printed
+from srnet.core.digest import file_digest
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
+from srnet.imaging.xray import Grey
 
 
 @dataclass(frozen=True)

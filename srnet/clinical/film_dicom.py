@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.clinical.film_picture import grey_of_colour
-from srnet.clinical.findings import Finding
-from srnet.clinical.pixels import Grey, Pixels
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
-
-__all__ = ["read_dicom"]
+from srnet.clinical.pixels import Finding, Pixels
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
+from srnet.imaging.xray import Grey
 
 RADIOGRAPHS = ("CR", "DX", "XA", "RF", "RG", "DR", "OT", "SC", "")
 TOWARDS = {View.AP: "L", View.LATERAL: "P"}

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from srnet.clinical.findings import printed
-from srnet.clinical.pixels import Grey, Pixels
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
-
-__all__ = ["grey_of_colour", "read_picture", "read_projection"]
+from srnet.clinical.pixels import Pixels, printed
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
+from srnet.imaging.xray import Grey
 
 COLOURED_STEP = 0.15
 """Difference of two channels, of full scale, that JPEG does not leave on grey film."""

@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.atomic import atomic_path
 from srnet.config.clinical import ClinicalSettings
-from srnet.errors import SrnetError
-from srnet.volume import Volume
-
-__all__ = ["Mesh", "bone_mask", "encode_mz3", "extract_mesh", "write_ply", "write_stl"]
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
+from srnet.imaging.volume import Volume
 
 HEADER = "srnet bone surface; unit mm; SPACE=LPS"
 _STL_HEADER = 80

@@ -13,23 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from srnet.atomic import atomic_folder, write_text
-from srnet.clinical.box import Box
+from srnet.clinical.case import Box
 from srnet.clinical.film import Film
-from srnet.clinical.folder import refuse_existing
+from srnet.clinical.film_sheet import draw_sheet
 from srnet.clinical.mesh import encode_mz3, write_ply, write_stl
 from srnet.clinical.prepare_film import METHOD
 from srnet.clinical.reconstruct_films import Reconstruction
-from srnet.clinical.sheet import draw_sheet
 from srnet.config.clinical import ClinicalSettings
+from srnet.core.atomic import atomic_folder, refuse_existing, write_text
+from srnet.core.stamp import record_id
 from srnet.figures.canvas import save_figure, style
 from srnet.figures.cases import hounsfield
 from srnet.figures.viewer import viewer_html
-from srnet.prepare.geometry import View
-from srnet.stamp import record_id
-from srnet.volume import Volume, write_volume
-
-__all__ = ["sidecar", "write_reconstruction"]
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Volume, write_volume
 
 PURPOSE = "Research use only. A reconstruction from two views is not a measurement."
 SOFTWARE = ("srnet", "torch", "numpy", "scikit-image", "pydicom")

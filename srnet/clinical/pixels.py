@@ -1,15 +1,71 @@
-"""What the reader of every film format hands over."""
+"""What the reader of every film format hands over.
 
-from dataclasses import dataclass
+What the checks have to say about two films, in sentences.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
-from srnet.clinical.findings import Finding
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
+from srnet.imaging.xray import Grey
 
-__all__ = ["Grey", "Pixels"]
+Severity = Literal["note", "warning", "refusal"]
 
-Grey = NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a reader of the result must know.
+
+    Attributes
+    ----------
+    check
+        Short name of the check, such as `same_film`.
+    severity
+        A refusal stops the reconstruction unless it is forced.
+    sentence
+        What was seen, with the value, and the cure. It never holds a file
+        name or a DICOM value that could identify the patient.
+    """
+
+    check: str
+    severity: Severity
+    sentence: str
+
+    def plain(self) -> dict[str, str]:
+        """Return the finding as plain JSON types, for the sidecar."""
+        return asdict(self)
+
+
+def printed(view: View) -> str:
+    """Return how a view is called in a sentence."""
+    return "AP" if view is View.AP else "lateral"
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, most severe first."""
+    order = get_args(Severity)
+    return sorted(findings, key=lambda finding: -order.index(finding.severity))
+
+
+def refuse_or_warn(findings: Iterable[Finding], *, force: bool) -> list[Finding]:
+    """Return the findings, refusals turned into warnings if forced.
+
+    Raises
+    ------
+    SrnetError
+        With the sentences of all refusals on one line, if not forced.
+    """
+    listed = list(findings)
+    refusals = [finding for finding in listed if finding.severity == "refusal"]
+    if refusals and not force:
+        text = " ".join(finding.sentence for finding in refusals)
+        raise SrnetError(f"{text} To go on all the same, as a plumbing check, add --force.")
+    return [
+        Finding(f.check, "warning", f"{f.sentence} Forced.") if f.severity == "refusal" else f
+        for f in listed
+    ]
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.clinical.box import Box, crop
+from srnet.clinical.case import Box, crop
 from srnet.clinical.film import Film
-from srnet.clinical.pixels import Grey
-from srnet.clinical.resize import normalise, resize
-from srnet.clinical.statistics import FAMILIAR, ViewStatistics, score
 from srnet.config.clinical import ClinicalSettings
-
-__all__ = ["METHOD", "PreparedFilm", "prepare_film"]
+from srnet.export.xray_statistics import FAMILIAR, ViewStatistics, score
+from srnet.imaging.xray import Grey, normalise, resize
 
 METHOD = (
     "non-local means denoising, subtraction of a morphological opening wider than bone, "

@@ -14,24 +14,26 @@ from typing import Any
 
 import numpy as np
 
-from srnet.clinical.box import place_box
-from srnet.clinical.case import Case
-from srnet.clinical.checks import Pair, check_pair
-from srnet.clinical.consistency import ViewConsistency, compare, reproject
+from srnet.clinical.case import Case, place_box
+from srnet.clinical.checks import (
+    FilmPair,
+    check_likeness,
+    check_pair,
+    check_voxel_size,
+    settle_polarity,
+)
 from srnet.clinical.film import Film, read_film
-from srnet.clinical.findings import Finding, by_severity, refuse_or_warn
-from srnet.clinical.folder import refuse_existing
-from srnet.clinical.likeness import check_likeness, check_voxel_size, settle_polarity
 from srnet.clinical.mesh import Mesh, extract_mesh
-from srnet.clinical.model_folder import ModelFolder, open_model
-from srnet.clinical.pixels import Grey
+from srnet.clinical.pixels import Finding, by_severity, refuse_or_warn
 from srnet.clinical.prepare_film import PreparedFilm, prepare_film
 from srnet.clinical.scale import Scale, settle_scale
 from srnet.config.clinical import ClinicalSettings
-from srnet.prepare.geometry import View
-from srnet.volume import Volume
-
-__all__ = ["Reconstruction", "reconstruct", "reconstruct_case", "reconstruct_case_to"]
+from srnet.core.atomic import refuse_existing
+from srnet.evaluate.reprojection import ViewConsistency, compare, reproject
+from srnet.export.model_folder import ModelFolder, open_model
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Volume
+from srnet.imaging.xray import Grey
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Reconstruction:
         Wall time by step.
     """
 
-    pair: Pair
+    pair: FilmPair
     prepared: Mapping[View, PreparedFilm]
     scale: Scale
     volume: Volume
@@ -186,7 +188,7 @@ class _Clock:
         self._last = now
 
 
-def _read_pair(case: Case, model: ModelFolder) -> tuple[Pair, list[Finding]]:
+def _read_pair(case: Case, model: ModelFolder) -> tuple[FilmPair, list[Finding]]:
     """Return both films as the case describes them, bone bright."""
     films: list[Film] = []
     findings: list[Finding] = []
@@ -201,7 +203,7 @@ def _read_pair(case: Case, model: ModelFolder) -> tuple[Pair, list[Finding]]:
         place_box(film, corners)
         for film, corners in zip(films, (case.ap_box, case.lateral_box), strict=True)
     ]
-    return Pair(films[0], films[1], boxes[0], boxes[1]), findings
+    return FilmPair(films[0], films[1], boxes[0], boxes[1]), findings
 
 
 def _run(
@@ -211,7 +213,7 @@ def _run(
     settings: ClinicalSettings,
 ) -> Volume:
     """Give the network what the evaluation stage gives it, by the same functions."""
-    from srnet.train.data import make_views
+    from srnet.dataset.tensors import make_views
     from srnet.train.predict import choose_device, run_net
 
     card = model.loaded.card

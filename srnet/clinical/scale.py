@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from srnet.clinical.checks import Pair
-from srnet.clinical.model_folder import ModelFolder
-from srnet.prepare.geometry import View
-from srnet.volume import Axis, Grid
-
-__all__ = ["Scale", "settle_scale"]
+from srnet.clinical.checks import FilmPair
+from srnet.export.model_folder import ModelFolder
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Axis, Grid
 
 UNKNOWN_VOXEL_MM = 1.0
 """Craniocaudal voxel size where no spacing is known: plainly no true size."""
@@ -36,7 +34,7 @@ class Scale:
     full_scale_known: bool
 
 
-def settle_scale(pair: Pair, model: ModelFolder) -> Scale:
+def settle_scale(pair: FilmPair, model: ModelFolder) -> Scale:
     """Return the scale of the volume between two boxed films.
 
     The volume fills both boxes: its height is theirs, its width that of the
@@ -66,7 +64,7 @@ def settle_scale(pair: Pair, model: ModelFolder) -> Scale:
 
 
 def _full_scale(
-    pair: Pair, view: View, model: ModelFolder, known: bool, voxel_mm: float | None
+    pair: FilmPair, view: View, model: ModelFolder, known: bool, voxel_mm: float | None
 ) -> float:
     """Return the line integral at grey 1; in an unknown scale it shrinks with the voxels."""
     if known:

@@ -8,16 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from srnet.atomic import write_text
-from srnet.errors import SrnetError
+from srnet.core.atomic import write_text
+from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
 from srnet.provenance.compare import compare
 from srnet.provenance.explain import explain, explain_json, mermaid, scans_of, tree_lines
 from srnet.provenance.lock import lock_text
 from srnet.provenance.store import find_store
-from srnet.provenance.verify import Finding, verify
-
-__all__ = ["add_arguments", "run"]
+from srnet.provenance.verify import AuditFinding, verify
 
 _SHOWN = 12
 
@@ -66,7 +64,7 @@ def _verify(args: argparse.Namespace) -> int:
     return 1 if verdict.findings else 0
 
 
-def _print_finding(finding: Finding) -> None:
+def _print_finding(finding: AuditFinding) -> None:
     print(f"{finding.kind:8} {finding.path}: {finding.reason}")
     if finding.dependants:
         shown = ", ".join(finding.dependants[:_SHOWN])

@@ -7,9 +7,7 @@ import yaml
 
 from srnet.config.document import document
 from srnet.config.run import Config
-from srnet.errors import SrnetError
-
-__all__ = ["add_arguments", "run"]
+from srnet.core.errors import SrnetError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,7 @@
 
 import argparse
 
-from srnet.clinical.export_model import export_model, find_run
-
-__all__ = ["add_arguments", "run"]
+from srnet.export.export_model import export_model, find_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from srnet.config.nets import Net
 from srnet.config.run import Config
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.measure_flops import Flops, measure_flops
-
-__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,11 +5,8 @@ import json
 import math
 
 from srnet.config.evaluate import EvaluateSettings
-from srnet.evaluate.columns import METRICS
-from srnet.evaluate.metrics import CONVENTIONS
+from srnet.evaluate.metrics import CONVENTIONS, METRICS
 from srnet.evaluate.score_files import score_files
-
-__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,16 +7,14 @@ from typing import Any, TypeVar
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.local import only_scan
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
-from srnet.errors import ScanRejected, SrnetError
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import write_volume
+from srnet.imaging.xray import write_xray
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import BoneSeparation, separate_bone
-from srnet.volume import write_volume
-from srnet.xray import write_xray
-
-__all__ = ["add_arguments", "run"]
 
 SIZES = range(16, 513)
 Kind = TypeVar("Kind", BoneSettings, ResampleSettings, DrrSettings)

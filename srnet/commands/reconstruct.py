@@ -5,12 +5,10 @@ import sys
 from pathlib import Path
 
 from srnet.clinical.case import Case, read_cases
-from srnet.clinical.model_folder import open_model
 from srnet.clinical.reconstruct_films import Reconstruction, reconstruct_case_to
 from srnet.config.clinical import ClinicalSettings
-from srnet.errors import SrnetError
-
-__all__ = ["add_arguments", "run"]
+from srnet.core.errors import SrnetError
+from srnet.export.model_folder import open_model
 
 FIELDS = ("ap", "lateral", "ap_box", "lateral_box", "spacing_mm", "invert", "mirror", "force")
 

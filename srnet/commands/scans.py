@@ -5,15 +5,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+from srnet.acquire.acquire import list_scans
 from srnet.acquire.archive import unpack
 from srnet.acquire.dicom import list_series
-from srnet.acquire.osf import API, TOKEN, osf_client
-from srnet.acquire.refresh import NODES, refresh
-from srnet.acquire.scans import list_scans
-from srnet.acquire.table import read_table, write_table
+from srnet.acquire.osf import API, NODES, TOKEN, osf_client, refresh
+from srnet.acquire.verse import read_table, write_table
 from srnet.config.cohort import CohortSettings
-
-__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,11 @@ import argparse
 from pathlib import Path
 
 from srnet.config.prepare import DrrSettings
+from srnet.dataset.hdf5 import read_dataset
 from srnet.dataset.pack_dataset import Sample, write_samples
-from srnet.dataset.samples import read_samples
 from srnet.dataset.split_cohort import SplitScan
 from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
-from srnet.volume import Axis
-
-__all__ = ["add_arguments", "run"]
+from srnet.imaging.volume import Axis
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _give(arguments: argparse.Namespace) -> int:
-    samples = read_samples(arguments.dataset)
+    samples = read_dataset(arguments.dataset)
     for index, scan in enumerate(samples.scans):
         sample = Sample(samples.volume(index), *samples.xrays(index))
         write_x2ct(arguments.folder, scan, sample)

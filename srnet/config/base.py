@@ -11,9 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from srnet.errors import SrnetError
-
-__all__ = ["Folder", "Settings", "difference", "models_in", "overlay"]
+from srnet.core.errors import SrnetError
 
 # The engine finds the rule for a file by the letters of its path: `./out/` is `out`.
 Folder = Annotated[

@@ -6,8 +6,6 @@ from pydantic import Field
 
 from srnet.config.base import Settings
 
-__all__ = ["ClinicalSettings"]
-
 
 class ClinicalSettings(Settings):
     """From two films to a volume, a mesh and a page."""

@@ -1,4 +1,7 @@
-"""Settings of the cohort: which scans, from where, counted how."""
+"""Settings of the cohort: which scans, from where, counted how.
+
+Settings of the split and of the stored data set.
+"""
 
 import re
 from typing import Annotated, Literal
@@ -6,17 +9,6 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from srnet.config.base import Folder, Settings
-
-__all__ = [
-    "CohortSettings",
-    "CollectionSource",
-    "FolderSource",
-    "OpenkbpSource",
-    "PhantomSource",
-    "Region",
-    "Source",
-    "VerseSource",
-]
 
 Region = Literal["cervical", "thoracic", "lumbar", "whole"]
 
@@ -135,3 +127,10 @@ class CohortSettings(Settings):
         "many, once that leaves eight jobs; more of them lose less time to the start of jobs, "
         "fewer redo less when one scan changes",
     )
+
+
+class SplitSettings(Settings):
+    """The 8:1:1 split, grouped by patient (section IV.A of the paper)."""
+
+    validation_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of scans, floored")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of scans, floored")

@@ -10,8 +10,6 @@ from pydantic_core import PydanticUndefined
 from srnet.config.base import models_in
 from srnet.config.run import Config
 
-__all__ = ["document"]
-
 _HEAD = """# Configuration
 
 Every key of `config.yaml`, its accepted values, its default and its meaning.

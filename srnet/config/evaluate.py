@@ -4,8 +4,6 @@ from pydantic import Field
 
 from srnet.config.base import Settings
 
-__all__ = ["LPIPS_FETCHED", "EvaluateSettings"]
-
 LPIPS_FETCHED = "resources/lpips/alexnet-owt-7be5be79.pth"
 """Where `lpips_weights: fetch` puts torchvision's AlexNet."""
 

@@ -4,8 +4,6 @@ from pydantic import Field
 
 from srnet.config.base import Settings
 
-__all__ = ["FigureSettings"]
-
 
 class FigureSettings(Settings):
     """How the figures show reconstructions; the same for every method in a figure."""

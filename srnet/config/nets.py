@@ -6,16 +6,6 @@ from pydantic import BeforeValidator, Field
 
 from srnet.config.base import Settings
 
-__all__ = [
-    "EteSettings",
-    "Net",
-    "NetSettings",
-    "PsrSettings",
-    "SitSettings",
-    "Srnet3dSettings",
-    "X2ctSettings",
-]
-
 
 def _off(value: Any) -> Any:
     """Read `off` as a word: YAML takes it for false unless it is quoted."""

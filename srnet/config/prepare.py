@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from srnet.config.base import Settings
 
-__all__ = ["BoneSettings", "DrrSettings", "ResampleSettings"]
-
 
 class BoneSettings(Settings):
     """K-means bone separation (section IV.A of the paper)."""

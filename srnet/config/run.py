@@ -7,8 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from srnet.config.base import Folder, Settings, difference, overlay
 from srnet.config.clinical import ClinicalSettings
-from srnet.config.cohort import CohortSettings
-from srnet.config.dataset import SplitSettings
+from srnet.config.cohort import CohortSettings, SplitSettings
 from srnet.config.evaluate import EvaluateSettings
 from srnet.config.figures import FigureSettings
 from srnet.config.nets import (
@@ -22,9 +21,7 @@ from srnet.config.nets import (
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 
-__all__ = ["FLOORS", "Config", "MethodSettings", "TableSettings"]
-
-FLOORS = ("all_zero", "mean_volume", "nearest_neighbour", "back_projection", "ipf")
+BASELINES = ("all_zero", "mean_volume", "nearest_neighbour", "back_projection", "ipf")
 """Predictions that no training made; a network must beat them."""
 
 

@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 
 from srnet.config.base import Settings, overlay
 
-__all__ = ["AugmentSettings", "LossWeights", "TrainSettings"]
-
 
 class LossWeights(Settings):
     """Weights of the generator's loss terms; a weight of 0 removes the term."""
@@ -99,7 +97,7 @@ class TrainSettings(Settings):
     accumulate: int = Field(
         1, ge=1, description="batches whose gradients are averaged before a step"
     )
-    average: float = Field(
+    ema_decay: float = Field(
         0.0,
         ge=0,
         lt=1,

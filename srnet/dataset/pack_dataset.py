@@ -7,15 +7,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from srnet.atomic import atomic_path
 from srnet.config.prepare import DrrSettings
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
+from srnet.core.stamp import record_id
 from srnet.dataset.split_cohort import SplitScan
-from srnet.errors import SrnetError
-from srnet.stamp import record_id
-from srnet.volume import Volume, read_volume
-from srnet.xray import LEVELS, Xray, read_xray
-
-__all__ = ["Sample", "SampleFiles", "pack_dataset", "write_samples"]
+from srnet.imaging.volume import Volume, read_volume
+from srnet.imaging.xray import LEVELS, Xray, read_xray
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from srnet.acquire.duplicates import find_repeats, merge_patients
-from srnet.acquire.scans import Scan
-from srnet.atomic import write_text
-from srnet.config.dataset import SplitSettings
-from srnet.errors import SrnetError
-from srnet.rejection import read_tombstone
-
-__all__ = [
-    "Part",
-    "RejectedScan",
-    "SplitScan",
-    "leaking_patients",
-    "read_digests",
-    "read_rejected",
-    "read_split",
-    "split_cohort",
-    "write_rejected",
-    "write_split",
-]
+from srnet.acquire.scan import Scan
+from srnet.config.cohort import SplitSettings
+from srnet.core.atomic import write_text
+from srnet.core.errors import SrnetError
+from srnet.core.rejection import read_tombstone
 
 Part = Literal["train", "validation", "test"]
 LOG = logging.getLogger(__name__)

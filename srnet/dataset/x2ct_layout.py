@@ -15,15 +15,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.atomic import atomic_path
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
+from srnet.core.stamp import record_id
 from srnet.dataset.pack_dataset import Sample
-from srnet.errors import SrnetError
-from srnet.stamp import record_id
-from srnet.target import TARGET_MAX
-from srnet.volume import Axis, Grid, Volume
-from srnet.xray import Xray
-
-__all__ = ["X2CT_FILE", "find_x2ct", "read_x2ct", "write_x2ct"]
+from srnet.imaging.target import TARGET_MAX
+from srnet.imaging.volume import Axis, Grid, Volume
+from srnet.imaging.xray import Xray
 
 X2CT_FILE = "ct_xray_data.h5"
 GREYS = 255
@@ -71,7 +69,7 @@ def read_x2ct(
     spacing_mm
         Voxel size if the file does not say.
     flips
-        Axes along which its arrays run against those of `srnet.volume`: X2CT
+        Axes along which its arrays run against those of `srnet.imaging.volume`: X2CT
         fixes the order of the axes, not their direction.
 
     Raises

@@ -1,1 +1,1 @@
-"""Metrics, floors, statistics and tables."""
+"""Metrics, baselines and scores."""

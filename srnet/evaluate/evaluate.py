@@ -10,17 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from srnet.atomic import atomic_path
 from srnet.config.evaluate import EvaluateSettings
-from srnet.errors import SrnetError
-from srnet.evaluate.columns import COLUMNS
-from srnet.evaluate.metrics import FULL_SCALE, paper_scores, strict_scores
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
+from srnet.core.rejection import raise_if_rejected
+from srnet.evaluate.metrics import COLUMNS, FULL_SCALE, paper_scores, strict_scores
 from srnet.evaluate.reprojection import reprojection_error
-from srnet.prepare.geometry import ConeBeam
-from srnet.rejection import raise_if_buried
-from srnet.xray import LEVELS
-
-__all__ = ["Pair", "check_same_scans", "evaluate", "read_pairs", "read_scores", "write_scores"]
+from srnet.imaging.geometry import ConeBeam
+from srnet.imaging.xray import LEVELS
 
 KEYS = ["scan", "patient", "source"]
 """What names a row of the scores, before the columns of the metrics."""
@@ -30,7 +27,7 @@ PairScore = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 
 @dataclass(frozen=True)
-class Pair:
+class ScoredPair:
     """One test scan: its truth, its reconstruction, and the x-rays between them.
 
     `truth` and `prediction` are network values, (S, S, S) float32;
@@ -78,7 +75,7 @@ def evaluate(
     return pd.DataFrame(rows, columns=[*KEYS, *COLUMNS])
 
 
-def read_pairs(prediction: str | Path, test_set: str | Path) -> Iterator[Pair]:
+def read_pairs(prediction: str | Path, test_set: str | Path) -> Iterator[ScoredPair]:
     """Yield truth and reconstruction of every test scan, in the order of the test set.
 
     Raises
@@ -86,8 +83,8 @@ def read_pairs(prediction: str | Path, test_set: str | Path) -> Iterator[Pair]:
     SrnetError
         If the two files do not list the same scans in the same order.
     """
-    raise_if_buried(prediction)
-    raise_if_buried(test_set)
+    raise_if_rejected(prediction)
+    raise_if_rejected(test_set)
     with h5py.File(prediction) as made, h5py.File(test_set) as test:
         names = list(test["scan"].asstr()[:])
         if list(made["scan"].asstr()[:]) != names:
@@ -98,11 +95,11 @@ def read_pairs(prediction: str | Path, test_set: str | Path) -> Iterator[Pair]:
             yield _pair(test, np.asarray(made["ct"][index], dtype=np.float32), index)
 
 
-def _pair(test: h5py.File, prediction: NDArray[np.float32], index: int) -> Pair:
+def _pair(test: h5py.File, prediction: NDArray[np.float32], index: int) -> ScoredPair:
     grey = np.stack([test[view][index] for view in ("ap", "lateral")]) / np.float32(LEVELS)
     integrals = grey * np.asarray(test["full_scale_hu_mm"][index])[:, None, None]
     down, back, left = (float(step) for step in test["spacing_mm"][index])
-    return Pair(
+    return ScoredPair(
         scan=str(test["scan"].asstr()[index]),
         patient=str(test["patient"].asstr()[index]),
         source=str(test["source"].asstr()[index]),
@@ -128,7 +125,7 @@ def _perceptual(settings: EvaluateSettings) -> PairScore:
 
 
 def _score(
-    pair: Pair, settings: EvaluateSettings, perceptual: PairScore
+    pair: ScoredPair, settings: EvaluateSettings, perceptual: PairScore
 ) -> dict[str, str | float]:
     """Return the row of one scan."""
     volumes = pair.truth, pair.prediction

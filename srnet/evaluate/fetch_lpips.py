@@ -5,11 +5,9 @@ from pathlib import Path
 
 import requests
 
-from srnet.atomic import atomic_path
-from srnet.errors import SrnetError
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
 from srnet.evaluate.perceptual import read_features
-
-__all__ = ["ADDRESS", "fetch_lpips"]
 
 ADDRESS = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 """torchvision's AlexNet; the name ends in the first digits of the file's SHA-256."""

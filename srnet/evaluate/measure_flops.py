@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from srnet.atomic import write_text
 from srnet.config.nets import Net
+from srnet.core.atomic import write_text
 from srnet.nets.registry import build_body
-from srnet.nets.views import Views
-
-__all__ = ["Flops", "count_paper_flops", "count_true_flops", "measure_flops", "write_flops"]
+from srnet.physics.views import Views
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def _physics_flops(net: Net, size: int) -> int:
     """Return the operations of the ML-EM updates that `net` ends in."""
     if net.physics == "none":
         return 0
-    from srnet.nets.mlem import Mlem
+    from srnet.physics.mlem import Mlem
 
     updates = Mlem(size, net.sweeps)
     with torch.device("meta"):

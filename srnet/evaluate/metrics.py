@@ -11,28 +11,20 @@
 
 Every volume is an array of network values, [0, 1], where 1 stands for 2500
 stored levels. Both conventions clip the prediction to that range first.
+
+The columns of scores and tables: one entry per metric, nothing else knows their names.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.surface import dice, surface_distances
-
-__all__ = [
-    "CONVENTIONS",
-    "FULL_SCALE",
-    "IDENTICAL_DB",
-    "PEAK",
-    "Array",
-    "checked",
-    "paper_scores",
-    "psnr",
-    "strict_scores",
-]
 
 FULL_SCALE = 2500
 """Stored levels at network value 1."""
@@ -101,7 +93,7 @@ def strict_scores(
     Returns
     -------
     dict
-        The columns of `srnet.evaluate.columns.STRICT` but the reprojection
+        The columns of `srnet.evaluate.metrics.STRICT` but the reprojection
         error, which needs the x-rays. Finite, except that an error inside
         (outside) bone is NaN if the truth has no (only) bone.
 
@@ -218,3 +210,127 @@ def _mean(values: Array) -> float:
 
 def _others(axis: int) -> tuple[int, ...]:
     return tuple(other for other in range(3) if other != axis)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric as the tables show it.
+
+    Attributes
+    ----------
+    name
+        Heading of the column, key of the JSON output.
+    unit
+        Unit, or '' for a number without one; "level" is one unit of the stored
+        values 0..2500, which equals one HU inside bone.
+    better
+        Which way is good.
+    digits
+        Decimals shown in the tables for reading; the CSV has more.
+    meaning
+        One line for the documentation and the footers.
+    undefined
+        Why a score of this column can be missing, or '' if it never is.
+    """
+
+    name: str
+    unit: str
+    better: Literal["higher", "lower"]
+    digits: int
+    meaning: str
+    undefined: str = ""
+
+
+PAPER = (
+    Metric("PSNR", "dB", "higher", 2, "slice-averaged PSNR, maximum 4095, 100 dB if identical"),
+    Metric("SSIM", "", "higher", 4, "slice-averaged SSIM, 7x7 uniform window"),
+    Metric("CS", "", "higher", 4, "cosine between the two volumes"),
+    Metric("MAE", "level", "lower", 2, "mean absolute error of truncated levels, all voxels"),
+    Metric("MSE", "level²", "lower", 0, "mean squared error of truncated levels, all voxels"),
+    Metric(
+        "LPIPS",
+        "",
+        "lower",
+        4,
+        "learned perceptual distance, AlexNet, slices of three axes",
+        "no trained AlexNet features were given (evaluate.lpips_weights), "
+        "and random features do not give LPIPS",
+    ),
+    Metric(
+        "FLOPs",
+        "G",
+        "lower",
+        3,
+        "twice thop's multiply-adds of one forward pass",
+        "a prediction without a network has none",
+    ),
+)
+"""The paper's columns in the paper's order."""
+
+_VOLUME = (
+    Metric("PSNR3D", "dB", "higher", 2, "PSNR of the whole volume, maximum 4095"),
+    Metric("Dice", "", "higher", 4, "overlap of the bone masks"),
+    Metric(
+        "MAE_bone",
+        "level",
+        "lower",
+        1,
+        "mean absolute error inside true bone",
+        "the truth holds no bone",
+    ),
+    Metric(
+        "MAE_outside",
+        "level",
+        "lower",
+        2,
+        "mean absolute error outside true bone",
+        "the truth is all bone",
+    ),
+    Metric("PSNR3D_2500", "dB", "higher", 2, "PSNR of the whole volume, maximum 2500"),
+    Metric("SSIM3D", "", "higher", 4, "3-D SSIM, Gaussian window of 1.5 voxels"),
+    Metric(
+        "Reprojection",
+        "",
+        "lower",
+        4,
+        "absolute difference of the reconstruction's DRRs to the input x-rays, "
+        "as a share of their sum",
+        "the x-rays are empty, or the scale of their line integrals is unknown",
+    ),
+    Metric(
+        "FLOPs_true",
+        "G",
+        "lower",
+        3,
+        "operations of convolutions and matrix products in one forward pass",
+        "a prediction without a network has none",
+    ),
+)
+
+_SURFACE = (
+    Metric("HD95_mm", "mm", "lower", 2, "95th percentile of the distances between bone surfaces"),
+    Metric("ASSD_mm", "mm", "lower", 2, "mean distance between bone surfaces, both ways"),
+    Metric("SD_1voxel", "", "higher", 4, "share of both surfaces within 1 voxel of the other"),
+    Metric("SD_2voxel", "", "higher", 4, "share of both surfaces within 2 voxels of the other"),
+    Metric("SD_1mm", "", "higher", 4, "share of both surfaces within 1 mm of the other"),
+    Metric("SD_2mm", "", "higher", 4, "share of both surfaces within 2 mm of the other"),
+)
+
+STRICT = (*_VOLUME, *_SURFACE)
+"""What Table I does not tell."""
+
+BLOCKS = {
+    "The paper's convention": PAPER,
+    "Strict: volume and bone": _VOLUME,
+    "Strict: bone surfaces": _SURFACE,
+}
+"""The columns in groups that fit a page, by caption."""
+
+METRICS = {column.name: column for column in (*PAPER, *STRICT)}
+"""Every column by its name, the paper's first."""
+
+COUNTS = {"FLOPs": "paper_flops", "FLOPs_true": "true_flops"}
+"""The columns that belong to a network, and their keys in its file of counts."""
+
+COLUMNS = [name for name in METRICS if name not in COUNTS]
+"""The columns that are scored scan by scan."""

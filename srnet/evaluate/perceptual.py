@@ -18,9 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srnet.errors import SrnetError
-
-__all__ = ["Perceptual", "features_digest", "mend_torchvision", "read_features"]
+from srnet.core.errors import SrnetError
 
 FEATURES_SHA256 = "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c41a"
 """Digest of the convolutions of torchvision's AlexNet, see `features_digest`."""

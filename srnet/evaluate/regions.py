@@ -11,11 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.metrics import FULL_SCALE, PEAK, Array, checked, psnr
 from srnet.evaluate.surface import SurfaceDistances, dice, surface_distances
-
-__all__ = ["MARGIN_MM", "REGIONS", "VERTEBRAE", "region_scores"]
 
 MARGIN_MM = 5.0
 """How far beyond a labelled vertebra its cell reaches."""

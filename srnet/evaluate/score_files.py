@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.evaluate import LPIPS_FETCHED, EvaluateSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.metrics import CONVENTIONS, FULL_SCALE, paper_scores, strict_scores
-from srnet.volume import Grid, canonical, import_image
-
-__all__ = ["NetworkVolume", "read_network_volume", "score_files"]
+from srnet.imaging.volume import Grid, canonical, import_image
 
 _ISOTROPIC = (1.0, 1.0, 1.0)
 _TOLERANCE = 0.1

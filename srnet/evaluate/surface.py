@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-__all__ = ["SurfaceDistances", "dice", "surface_distances"]
-
 
 @dataclass(frozen=True)
 class SurfaceDistances:

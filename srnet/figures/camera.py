@@ -2,17 +2,18 @@
 
 Positions are in mm in a frame of the volume itself: right, anterior, superior
 from the centre of its leftmost, most posterior and most inferior voxel.
+
+A rendered surface as a picture in mm.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from srnet.volume import Grid
-
-__all__ = ["FROM_BEHIND", "Camera", "fit", "position_mm", "towards"]
+from srnet.imaging.volume import Grid
 
 
 def towards(azimuth_deg: float, elevation_deg: float) -> tuple[float, float, float]:
@@ -68,7 +69,7 @@ class Camera:
 
 
 def position_mm(grid: Grid, index: Iterable[float]) -> tuple[float, float, float]:
-    """Return the position of a voxel of an array of `srnet.volume`."""
+    """Return the position of a voxel of an array of `srnet.imaging.volume`."""
     far = [n - 1 - i for n, i in zip(grid.shape, index, strict=True)]
     superior, anterior, right = (d * s for d, s in zip(far, grid.spacing_mm, strict=True))
     return float(right), float(anterior), float(superior)
@@ -88,3 +89,24 @@ def fit(
     middle, half = (seen.max(axis=0) + seen.min(axis=0)) / 2, np.ptp(seen, axis=0) / 2
     focus = origin.lift(middle)
     return Camera(focus, direction, 1.05 * float(max(half[1], half[0] / aspect)))
+
+
+VISIBLE = 24
+"""Levels of 255 by which a pixel must differ from the background to be seen."""
+
+SPECK = 1e-3
+"""Share of the pixels below which what is seen is no surface but a speck."""
+
+
+def draw_surface(axes: Axes, picture: NDArray[np.uint8], camera: Camera) -> None:
+    """Draw what `camera` saw, in mm, and say so if it saw nothing."""
+    height = 2 * camera.half_height_mm
+    width = height * picture.shape[1] / picture.shape[0]
+    axes.imshow(picture, extent=(0.0, width, height, 0.0), interpolation="antialiased")
+    axes.set_axis_off()
+    if np.mean(np.abs(picture.astype(int) - picture[0, 0]) > VISIBLE) < SPECK:
+        # Above the dashed boxes, which may cross the middle.
+        label = axes.text(
+            width / 2, height / 2, "no surface", ha="center", va="center", fontsize=6
+        )
+        label.set(zorder=5, backgroundcolor="white")

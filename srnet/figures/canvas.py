@@ -9,10 +9,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from srnet.atomic import atomic_path
-from srnet.stamp import record_id
-
-__all__ = ["COLOURS", "INK", "MUTED", "new_figure", "save_figure", "style"]
+from srnet.core.atomic import atomic_path
+from srnet.core.stamp import record_id
 
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"

@@ -8,22 +8,11 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.dataset.samples import Predictions, Samples, read_predictions, read_samples
-from srnet.errors import SrnetError
-from srnet.evaluate.names import printed_name
-from srnet.target import HU_OFFSET, TARGET_MAX
-from srnet.volume import Grid, Volume
-
-__all__ = [
-    "TRUTH",
-    "Case",
-    "choose_scans",
-    "hounsfield",
-    "network_value",
-    "put_first",
-    "rank_scans",
-    "read_case",
-]
+from srnet.core.errors import SrnetError
+from srnet.dataset.hdf5 import DataSet, Predictions, read_dataset, read_predictions
+from srnet.imaging.target import HU_OFFSET, TARGET_MAX
+from srnet.imaging.volume import Grid, Volume
+from srnet.tables.printed import printed_name
 
 TRUTH = "Ground truth"
 """What the truth is called in print."""
@@ -42,7 +31,7 @@ def hounsfield(value: Value) -> Value:
 
 
 @dataclass(frozen=True)
-class Case:
+class FigureCase:
     """A test scan with everything that was made of it.
 
     Attributes
@@ -119,7 +108,7 @@ def choose_scans(test_h5: str | Path, judge_h5: str | Path, count: int = 1) -> l
 
 def rank_scans(test_h5: str | Path, judge_h5: str | Path) -> list[str]:
     """Return the test scans from the least to the greatest squared error of `judge_h5`."""
-    samples, judge = read_samples(test_h5), read_predictions(judge_h5)
+    samples, judge = read_dataset(test_h5), read_predictions(judge_h5)
     _check_same_scans(samples, judge)
     if not samples.scans:
         raise SrnetError(f"{test_h5}: holds no scan to show; add scans to the cohort")
@@ -130,7 +119,7 @@ def rank_scans(test_h5: str | Path, judge_h5: str | Path) -> list[str]:
     return [samples.scans[index] for index in np.argsort(errors, kind="stable")]
 
 
-def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: str) -> Case:
+def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: str) -> FigureCase:
     """Read a test scan and its reconstruction from each of `prediction_h5s`.
 
     Raises
@@ -139,7 +128,7 @@ def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: s
         If `scan` is not in the test set, or a prediction was made for another
         test set.
     """
-    samples = read_samples(test_h5)
+    samples = read_dataset(test_h5)
     if scan not in samples.scans:
         known = ", ".join(samples.scans)
         raise SrnetError(f"figures.scan: '{scan}' is not in the test set; choose one of {known}")
@@ -151,10 +140,10 @@ def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: s
         _check_same_scans(samples, prediction)
         made[prediction.row] = prediction.network_volume(index)
     truth = Volume(samples.network_volume(index), samples.grid(index))
-    return Case(scan, truth, ap.grey, lateral.grey, made)
+    return FigureCase(scan, truth, ap.grey, lateral.grey, made)
 
 
-def _check_same_scans(samples: Samples, prediction: Predictions) -> None:
+def _check_same_scans(samples: DataSet, prediction: Predictions) -> None:
     if samples.scans != prediction.scans:
         raise SrnetError(
             f"{prediction.path}: holds the scans {', '.join(prediction.scans)} where the test set "

@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.figures import isosurface_worker
 from srnet.figures.camera import Camera
-from srnet.volume import Grid
-
-__all__ = ["Scene", "Shot", "render_surfaces"]
+from srnet.imaging.volume import Grid
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Neither needs a display or X11.
@@ -32,7 +30,7 @@ class Scene:
     Attributes
     ----------
     volumes
-        Arrays in the orientation of `srnet.volume`, by name.
+        Arrays in the orientation of `srnet.imaging.volume`, by name.
     grid
         Their geometry.
     level

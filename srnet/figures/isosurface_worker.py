@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["main"]
-
 BONE = "#efe3c8"
 # Smooths the stairs of the voxels and, unlike a Laplacian filter, shrinks nothing.
 TAUBIN = {"n_iter": 20, "pass_band": 0.1}

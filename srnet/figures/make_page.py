@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srnet.atomic import write_text
 from srnet.config.figures import FigureSettings
-from srnet.errors import SrnetError
-from srnet.figures.cases import Case, choose_scans, put_first, read_case
+from srnet.core.atomic import write_text
+from srnet.core.errors import SrnetError
+from srnet.core.stamp import record_id
+from srnet.figures.cases import FigureCase, choose_scans, put_first, read_case
 from srnet.figures.viewer import VIEWER_STYLE, viewer_block
-from srnet.page import html_page
-from srnet.stamp import record_id
-from srnet.volume import Volume
-
-__all__ = ["PageParts", "make_page"]
+from srnet.imaging.volume import Volume
+from srnet.tables.page import html_page
 
 TITLE = "3-D spine CT from two x-rays"
 FOREWORD = (
@@ -90,7 +88,7 @@ def _table(path: str | Path, folded: bool) -> str:
     return f"<details{'' if folded else ' open'}>{body}</details>"
 
 
-def _viewer(case: Case, settings: FigureSettings) -> str:
+def _viewer(case: FigureCase, settings: FigureSettings) -> str:
     grid = case.truth.grid
     arrays = zip(case.heads(), case.volumes().values(), strict=True)
     volumes = [(head, Volume(array, grid)) for head, array in arrays]

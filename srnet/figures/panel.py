@@ -15,24 +15,11 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from srnet.figures.cases import hounsfield
-from srnet.volume import Axis, Grid
-
-__all__ = [
-    "AXIAL",
-    "CORONAL",
-    "SAGITTAL",
-    "View",
-    "draw",
-    "finish_key",
-    "grey_key",
-    "letters",
-    "scale_bar",
-    "window",
-]
+from srnet.imaging.volume import Axis, Grid
 
 
 @dataclass(frozen=True)
-class View:
+class Plane:
     """One of the three anatomical views.
 
     Attributes
@@ -82,9 +69,9 @@ class View:
         return round(float(np.average(np.arange(len(mass)), weights=mass)))
 
 
-CORONAL = View("Coronal", Axis.ANTEROPOSTERIOR, ("R", "L", "S", "I"))
-SAGITTAL = View("Sagittal", Axis.LEFT_RIGHT, ("A", "P", "S", "I"))
-AXIAL = View("Axial", Axis.CRANIOCAUDAL, ("R", "L", "A", "P"))
+CORONAL = Plane("Coronal", Axis.ANTEROPOSTERIOR, ("R", "L", "S", "I"))
+SAGITTAL = Plane("Sagittal", Axis.LEFT_RIGHT, ("A", "P", "S", "I"))
+AXIAL = Plane("Axial", Axis.CRANIOCAUDAL, ("R", "L", "A", "P"))
 
 LETTER = "#ffd23f"
 _NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -116,7 +103,7 @@ def draw(
     return image
 
 
-def letters(axes: Axes, view: View) -> None:
+def letters(axes: Axes, view: Plane) -> None:
     """Write the anatomical letters of `view` inside the edges of a picture."""
     inches = axes.get_window_extent().width / axes.figure.get_dpi()
     x, y = 0.04 / inches, 0.04 / inches

@@ -9,20 +9,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.figures import FigureSettings
 from srnet.config.prepare import BoneSettings
-from srnet.errors import ScanRejected
-from srnet.figures.camera import FROM_BEHIND, fit
+from srnet.core.errors import ScanRejected
+from srnet.figures.camera import FROM_BEHIND, draw_surface, fit
 from srnet.figures.canvas import new_figure, save_figure, style
 from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, draw, letters, scale_bar
 from srnet.figures.sheet import Sheet, new_sheet, row_height
-from srnet.figures.surface import draw_surface
+from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.separate_bone import BoneSeparation, separate_bone
-from srnet.volume import Grid, Volume
-
-__all__ = ["render_fig5", "separation_page"]
 
 SKIN_HU = -300.0
 WINDOW_HU = (-200.0, 1000.0)

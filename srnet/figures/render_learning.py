@@ -9,10 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from srnet.config.figures import FigureSettings
-from srnet.evaluate.names import printed_name
 from srnet.figures.canvas import COLOURS, new_figure, save_figure, style
-
-__all__ = ["learning_page", "render_learning"]
+from srnet.tables.printed import printed_name
 
 PANELS = {
     "loss": "Training loss",

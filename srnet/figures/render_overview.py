@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from srnet.config.figures import FigureSettings
 from srnet.figures.canvas import save_figure, style
-from srnet.figures.cases import Case, choose_scans, network_value, put_first, read_case
-from srnet.figures.panel import CORONAL, SAGITTAL, View, draw, grey_key, letters, scale_bar
+from srnet.figures.cases import FigureCase, choose_scans, network_value, put_first, read_case
+from srnet.figures.panel import CORONAL, SAGITTAL, Plane, draw, grey_key, letters, scale_bar
 from srnet.figures.sheet import Sheet, column_width, new_sheet, row_height
-
-__all__ = ["render_overview"]
 
 Picture = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -50,7 +48,7 @@ def render_overview(
         save_figure(figure, page, settings.dpi)
 
 
-def _rows(case: Case) -> list[tuple[str, View, Picture]]:
+def _rows(case: FigureCase) -> list[tuple[str, Plane, Picture]]:
     middle = SAGITTAL.through_bone(case.truth.array)
     return [
         ("Coronal\nMIP", CORONAL, CORONAL.mip),
@@ -59,7 +57,7 @@ def _rows(case: Case) -> list[tuple[str, View, Picture]]:
     ]
 
 
-def _page(case: Case, limits: tuple[float, float]) -> Figure:
+def _page(case: FigureCase, limits: tuple[float, float]) -> Figure:
     rows, volumes, grid = _rows(case), case.volumes(), case.truth.grid
     sizes = [view.size_mm(grid) for _, view, _ in rows]
     width = column_width(sizes)
@@ -80,7 +78,7 @@ def _page(case: Case, limits: tuple[float, float]) -> Figure:
     return sheet.figure
 
 
-def _draw_inputs(sheet: Sheet, case: Case) -> None:
+def _draw_inputs(sheet: Sheet, case: FigureCase) -> None:
     """Draw the x-rays where they line up with the projections of the same view."""
     for row, (view, xray) in enumerate([(CORONAL, case.ap), (SAGITTAL, case.lateral)]):
         axes = sheet.cell(row, 0, view.size_mm(case.truth.grid))

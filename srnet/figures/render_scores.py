@@ -11,15 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from srnet.config.figures import FigureSettings
-from srnet.evaluate.columns import METRICS
 from srnet.evaluate.evaluate import read_scores
-from srnet.evaluate.names import is_floor, printed_name
+from srnet.evaluate.metrics import METRICS
 from srnet.figures.canvas import COLOURS, INK, MUTED, new_figure, save_figure, style
-
-__all__ = ["render_scores", "scores_page"]
+from srnet.tables.printed import is_baseline, printed_name
 
 SHOWN = ("PSNR", "PSNR3D", "CS", "Dice", "MAE_bone", "ASSD_mm")
-FLOOR = "#9a9a9a"
+BASELINE_GREY = "#9a9a9a"
 FEWEST = 8
 """Scans from which on the shape of a distribution is drawn around them."""
 
@@ -45,8 +43,8 @@ def render_scores(
 
 def scores_page(scores: Mapping[str, pd.DataFrame]) -> Figure:
     """Return one panel for each of `SHOWN`: a point per scan, a bar at the mean."""
-    methods = [row for row in scores if not is_floor(row)]
-    colours = dict.fromkeys(scores, FLOOR)
+    methods = [row for row in scores if not is_baseline(row)]
+    colours = dict.fromkeys(scores, BASELINE_GREY)
     colours |= {row: COLOURS[number % len(COLOURS)] for number, row in enumerate(methods)}
     page = new_figure(7.2, 1.1 + 0.36 * len(scores))
     page.set_layout_engine("constrained", wspace=0.04, hspace=0.08)

@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 
 from srnet.figures.canvas import MUTED, new_figure
 
-__all__ = ["COLUMN", "Margins", "Sheet", "column_width", "new_sheet", "row_height"]
-
 COLUMN = 1.3
 """Greatest width of a column in inches."""
 NARROWEST = 0.98

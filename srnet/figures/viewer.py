@@ -1,22 +1,171 @@
-"""Volumes side by side in a browser: slices, 3-D view and one crosshair for all."""
+"""Volumes side by side in a browser: slices, 3-D view and one crosshair for all.
+
+The NiiVue volume viewer as a script that a page can carry in itself.
+
+NiiVue (BSD-2-Clause) comes with the Python package `ipyniivue` as one bundled
+JavaScript module for notebooks. The module keeps its `Niivue` class to itself;
+it is found here by the one place that makes an instance, and left in scope for
+the page's own script, which is put behind it.
+
+Browser side of the volume viewer: style and script, as text.
+"""
 
 import base64
 import html
+import re
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from srnet.config.figures import FigureSettings
+from srnet.core.errors import SrnetError
 from srnet.figures.cases import hounsfield
-from srnet.figures.niivue import niivue_module
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL
-from srnet.figures.viewer_script import VIEWER_SCRIPT, VIEWER_STYLE
-from srnet.page import html_page
-from srnet.volume import Volume, write_volume
+from srnet.imaging.volume import Volume, write_volume
+from srnet.tables.page import html_page
 
-__all__ = ["VIEWER_STYLE", "viewer_block", "viewer_html"]
+_INSTANCE = re.compile(
+    r'console\.log\("Creating new Niivue instance"\);.{0,120}?=new ([A-Za-z_$][\w$]*)\('
+)
+_EXPORT = re.compile(r"export\{[^}]*\};?\s*$")
+
+
+def niivue_module(script: str) -> str:
+    """Return NiiVue followed by `script`, which may use the class `Niivue`.
+
+    The text is meant for an inline `<script type="module">`.
+
+    Raises
+    ------
+    SrnetError
+        If `ipyniivue` is missing, or its bundle is not built as expected.
+    """
+    bundle = _bundle().read_text(encoding="utf-8")
+    made = _INSTANCE.search(bundle)
+    if made is None or _EXPORT.search(bundle) is None:
+        raise SrnetError(
+            f"ipyniivue {metadata.version('ipyniivue')} hides the Niivue class in an unknown way; "
+            "install the version that requirements.lock names"
+        )
+    viewer = _EXPORT.sub("", bundle)
+    text = f"{viewer}\n;{{const Niivue={made[1]};\n{script}\n}}"
+    # A closing tag inside a string would end the page's script element.
+    return text.replace("</script", r"<\/script")
+
+
+def _bundle() -> Path:
+    # Importing the package would start its notebook machinery; its folder is enough.
+    spec = find_spec("ipyniivue")
+    if spec is None or spec.origin is None:
+        raise SrnetError(
+            "the volume viewer needs the package ipyniivue; pip install -r requirements.lock"
+        )
+    return Path(spec.origin).parent / "static" / "widget.js"
+
+
+VIEWER_STYLE = """
+.viewers { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; }
+.viewers figure { margin: 0; }
+.viewers canvas { width: 100%; height: 30rem; background: #000; outline: none; }
+.viewers .canvas { position: relative; height: 30rem; }
+.viewers figcaption { display: flex; justify-content: space-between; font-weight: 600; }
+.viewers output { font-variant-numeric: tabular-nums; font-weight: 400; }
+.sliders { display: grid; grid-template-columns: auto 1fr; gap: .3rem 1rem; max-width: 40rem;
+           margin-top: 1rem; }
+.sliders input { width: 100%; }
+"""
+
+VIEWER_SCRIPT = """
+const canvases = [...document.querySelectorAll(".viewers canvas[data-volume]")];
+const surfaces = [...document.querySelectorAll(".viewers canvas[data-surface]")];
+const sliders = [...document.querySelectorAll(".sliders input")];
+const note = document.querySelector(".viewers-note");
+
+function decode(id) {
+  const text = atob(document.getElementById(id).textContent.trim());
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer;
+}
+
+async function attach(canvas) {
+  const viewer = new Niivue({
+    isRadiologicalConvention: true,
+    sagittalNoseLeft: true,
+    multiplanarShowRender: 1,
+    multiplanarLayout: 2,
+    crosshairWidth: 0.5,
+    dragAndDropEnabled: false,
+    logLevel: "error",
+    crosshairColor: [1, 0.82, 0.25, 0.9],
+    fontColor: [1, 0.82, 0.25, 1],
+    backColor: [0, 0, 0, 1],
+  });
+  await viewer.attachToCanvas(canvas);
+  viewer.setRenderAzimuthElevation(160, 10);
+  return viewer;
+}
+
+async function openVolume(canvas) {
+  const viewer = await attach(canvas);
+  await viewer.loadFromArrayBuffer(decode(canvas.dataset.volume), "volume.nii.gz");
+  const [low, high] = canvas.dataset.window.split(" ").map(Number);
+  Object.assign(viewer.volumes[0], { cal_min: low, cal_max: high });
+  viewer.updateGLVolume();
+  viewer.setSliceType(viewer.sliceTypeMultiplanar);
+  return viewer;
+}
+
+async function openSurface(canvas) {
+  const viewer = await attach(canvas);
+  await viewer.loadFromArrayBuffer(decode(canvas.dataset.surface), "surface.mz3");
+  viewer.setMeshProperty(viewer.meshes[0].id, "rgba255", [232, 220, 196, 255]);
+  viewer.setSliceType(viewer.sliceTypeRender);
+  return viewer;
+}
+
+function report(viewers, fraction) {
+  viewers.forEach((viewer, number) => {
+    const voxel = viewer.frac2vox(fraction);
+    const value = viewer.volumes[0].getValue(...voxel);
+    canvases[number].closest("figure").querySelector("output").value = `${value} HU`;
+  });
+  sliders.forEach((slider, axis) => { slider.value = fraction[axis]; });
+}
+
+function move(viewers, fraction) {
+  for (const viewer of viewers) {
+    viewer.scene.crosshairPos = [...fraction];
+    viewer.drawScene();
+  }
+  report(viewers, fraction);
+}
+
+async function start() {
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    throw new Error("this browser offers no WebGL 2, which the viewer needs");
+  }
+  const viewers = [];
+  for (const canvas of canvases) viewers.push(await openVolume(canvas));
+  const all = [...viewers];
+  for (const canvas of surfaces) all.push(await openSurface(canvas));
+  all.forEach((viewer) => viewer.broadcastTo(all.filter((other) => other !== viewer)));
+  viewers.forEach((viewer) => {
+    viewer.onLocationChange = (place) => report(viewers, [...place.frac].slice(0, 3));
+  });
+  const chosen = () => sliders.map((slider) => Number(slider.value));
+  sliders.forEach((slider) => slider.addEventListener("input", () => move(viewers, chosen())));
+  move(viewers, chosen());
+}
+
+start().then(
+  () => { document.body.dataset.viewers = "ready"; },
+  (error) => { note.textContent = `No viewer: ${error.message}.`; },
+);
+"""
+
 
 _AXES = ("left to right", "posterior to anterior", "inferior to superior")
 _HELP = (

@@ -2,8 +2,6 @@
 
 from torch import Tensor, nn
 
-__all__ = ["Body", "scaled"]
-
 
 def scaled(channels: int, width: float, multiple: int = 1) -> int:
     """Return `channels` x `width`, rounded to a positive multiple of `multiple`."""

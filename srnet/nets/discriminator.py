@@ -4,10 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from srnet.nets.body import scaled
-from srnet.nets.convolution import to_channels_last
-from srnet.nets.normalisation import InstanceNorm3d
-
-__all__ = ["Discriminator"]
+from srnet.nets.layers import InstanceNorm3d, to_channels_last
 
 _CHANNELS = (64, 128, 256, 512)
 _STRIDES = (2, 2, 2, 1)

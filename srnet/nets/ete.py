@@ -15,10 +15,7 @@ from torch import Tensor, nn
 
 from srnet.config.nets import EteSettings
 from srnet.nets.body import Body, scaled
-from srnet.nets.convolution import SlicewiseConv3d
-from srnet.nets.normalisation import InstanceNorm3d
-
-__all__ = ["Ete", "build"]
+from srnet.nets.layers import InstanceNorm3d, SlicewiseConv3d
 
 _CHANNELS = (16, 32, 64, 128, 256)
 _REPEATS = (1, 1, 2, 2, 2)

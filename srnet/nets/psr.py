@@ -18,10 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import PsrSettings
-from srnet.nets.activation import revivable_relu
 from srnet.nets.body import Body, scaled
-
-__all__ = ["Psr", "build"]
+from srnet.nets.reconstructor import revivable_relu
 
 _FIRST = 256
 _DECODED = (1024, 512, 256, 128, 64)

@@ -2,8 +2,6 @@
 
 from torch import Tensor, nn
 
-__all__ = ["Chain", "Refinement", "pass_through"]
-
 
 def pass_through(join: nn.Conv2d, first: int = 0) -> None:
     """Let a 1 x 1 convolution start by handing on its input channels from `first` on.
@@ -43,7 +41,7 @@ class Refinement(nn.Module):
         return volumes
 
 
-class Chain(Refinement):
+class RefinementChain(Refinement):
     """Named refinements, one after the other."""
 
     def __init__(self, **parts: Refinement) -> None:

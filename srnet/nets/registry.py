@@ -1,29 +1,34 @@
 """Networks by name. A new one is a file with `build`, a line here, and its settings class."""
 
-import importlib
+from typing import Any, Protocol
 
 from srnet.config.nets import Net
-from srnet.nets.activation import ACTIVATIONS
+from srnet.nets import ete, psr, sit, srnet3d, x2ct
 from srnet.nets.body import Body
-from srnet.nets.convolution import to_channels_last
-from srnet.nets.reconstructor import PhysicsReconstructor, Reconstructor
+from srnet.nets.layers import to_channels_last
+from srnet.nets.reconstructor import ACTIVATIONS, PhysicsReconstructor, Reconstructor
 
-__all__ = ["NETS", "build_body", "build_net"]
 
-NETS = {
-    "x2ct": "srnet.nets.x2ct",
-    "srnet3d": "srnet.nets.srnet3d",
-    "psr": "srnet.nets.psr",
-    "sit": "srnet.nets.sit",
-    "ete": "srnet.nets.ete",
+class Builder(Protocol):
+    """Build a network from its settings."""
+
+    def __call__(self, net: Any, size: int) -> Body:
+        """Return the body for (N, 2, size, size) x-rays."""
+
+
+NETS: dict[str, Builder] = {
+    "x2ct": x2ct.build,
+    "srnet3d": srnet3d.build,
+    "psr": psr.build,
+    "sit": sit.build,
+    "ete": ete.build,
 }
-"""Settings name -> module; only the module asked for is imported."""
+"""The builder of each network by its name in the settings, which is that of its module."""
 
 
 def build_body(net: Net, size: int) -> Body:
     """Return the network without its output activation, for x-rays of `size` pixels a side."""
-    body: Body = importlib.import_module(NETS[net.name]).build(net, size)
-    return body
+    return NETS[net.name](net, size)
 
 
 def build_net(net: Net, size: int) -> Reconstructor:
@@ -39,7 +44,7 @@ def build_net(net: Net, size: int) -> Reconstructor:
     body = build_body(net, size)
     to_channels_last(body)
     if net.physics == "mlem":
-        from srnet.nets.mlem import Mlem
+        from srnet.physics.mlem import Mlem
 
         return PhysicsReconstructor(body, Mlem(size, net.sweeps))
     return Reconstructor(body, ACTIVATIONS[net.output])

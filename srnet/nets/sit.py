@@ -14,8 +14,6 @@ from torch.nn.functional import interpolate
 from srnet.config.nets import SitSettings
 from srnet.nets.body import Body, scaled
 
-__all__ = ["Sit", "build"]
-
 _STEM = 64
 _FIRST = 128
 _INNER = 256

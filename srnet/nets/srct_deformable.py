@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
 from srnet.nets.body import scaled
-from srnet.nets.lift import volume_channels
-from srnet.nets.normalisation import InstanceNorm3d
+from srnet.nets.layers import InstanceNorm3d
 from srnet.nets.refinement import Refinement
-
-__all__ = ["DeformableAttention", "DeformableSrct"]
+from srnet.nets.trunk import volume_channels
 
 _EDGES = (32, 16, 8)
 _CHANNELS = 128

@@ -16,8 +16,6 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate, scaled_dot_pro
 from srnet.nets.body import scaled
 from srnet.nets.refinement import Refinement
 
-__all__ = ["PyramidSrct"]
-
 _CHANNELS = 256
 _LAYERS = 4
 _HEADS = 8

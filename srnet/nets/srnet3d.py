@@ -3,22 +3,63 @@
 The three modules stand between encoder and decoder and are shared by both
 views. Each can be switched off, and the paper's text and the authors' later
 release differ in where SRCT and SRTE stand; both readings are here.
+
+Atrous spatial pyramid pooling (section III.A, Fig. 2, reference [45]).
+
+The text does not say which maps it reads. It stands on the coarsest skip map,
+8 x 8, on the way to both the skip and the last encoder stage, the only place
+where the operations of the whole network come near the paper's figure.
 """
 
 from collections.abc import Callable
 from functools import partial
 
+import torch
+from torch import Tensor, nn
+
 from srnet.config.nets import Srnet3dSettings
-from srnet.nets.aspp import Aspp
 from srnet.nets.body import Body
-from srnet.nets.encoder import map_sizes, skip_channels
-from srnet.nets.refinement import Chain, Refinement
+from srnet.nets.refinement import Refinement, RefinementChain, pass_through
 from srnet.nets.srct_deformable import DeformableSrct
 from srnet.nets.srct_pyramid import PyramidSrct
 from srnet.nets.srte import StemSrte, TextSrte
+from srnet.nets.trunk import map_sizes, skip_channels
 from srnet.nets.x2ct import X2ctMultiView
 
-__all__ = ["build"]
+_RATES = (6, 12, 18)
+
+
+class Aspp(Refinement):
+    """Five parallel branches, joined by a 1 x 1 convolution; neither norm nor activation.
+
+    Parameters
+    ----------
+    channels
+        Channels of the map, in and out.
+    level
+        Encoder level whose map it reads.
+    """
+
+    def __init__(self, channels: int, level: int) -> None:
+        super().__init__()
+        self.level = level
+        self.pooled = nn.Conv2d(channels, channels, 1)
+        nearest = nn.Conv2d(channels, channels, 1)
+        self.local = nn.ModuleList([nearest])
+        for rate in _RATES:
+            self.local.append(nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate))
+        self.join = nn.Conv2d((2 + len(_RATES)) * channels, channels, 1)
+        pass_through(nearest)
+        pass_through(self.join, first=channels)
+
+    def encoded(self, level: int, feature: Tensor) -> Tensor:
+        """Return the map with its surroundings at several scales, at this part's level."""
+        if level != self.level:
+            return feature
+        overall: Tensor = self.pooled(feature.mean(dim=(2, 3), keepdim=True))
+        branches = [overall.expand_as(feature), *(branch(feature) for branch in self.local)]
+        joined: Tensor = self.join(torch.cat(branches, dim=1))
+        return joined
 
 
 def build(net: Srnet3dSettings, size: int) -> Body:
@@ -36,5 +77,5 @@ def build(net: Srnet3dSettings, size: int) -> Body:
         "off": Refinement,
     }
     aspp = Aspp(channels[-1], level=len(edges) - 1) if net.aspp else Refinement()
-    refinement = Chain(aspp=aspp, srct=srct[net.srct](), srte=srte[net.srte]())
+    refinement = RefinementChain(aspp=aspp, srct=srct[net.srct](), srte=srte[net.srte]())
     return X2ctMultiView(size, width, refinement)

@@ -3,18 +3,209 @@
 Fig. 4 merges "the second to fourth layers of the encoder", the text "the first
 three layers". They agree if the stem is the first layer: three dense stages.
 The authors' later release reads the stem alone.
+
+The texture encoding of SRTE (Fig. 4, eqs 3 to 6), after reference [49].
+
+A map's similarity to its own mean is quantised into levels; how often levels
+occur, alone and beside each other, describes its texture. One branch counts
+levels over the whole map, the other counts neighbouring pairs in regions of
+several sizes.
+
+Where the published modules use batch normalisation, these use the statistics
+of a sample, as the trunk does: two views that share a module differ in theirs,
+and batches of two do not carry to evaluation.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity, interpolate, relu
 
+from srnet.nets.body import scaled
 from srnet.nets.refinement import Refinement, pass_through
-from srnet.nets.texture import Texture
 
-__all__ = ["StemSrte", "TextSrte"]
+_CHANNELS = 256
+_STATISTICS = 128
+_HIDDEN = 64
+_LEVELS = 128
+_PAIR_LEVELS = 8
+_REGIONS = (1, 2, 4, 8)
+_EPSILON = 1e-6
+
+
+def encode_levels(similarity: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Quantise similarities into levels, eqs 4 and 5.
+
+    Levels are the centres of `count` equal bins between minimum and maximum
+    (eq. 4 as printed would put the last level on the maximum). A pixel is
+    encoded in the levels nearer than one bin, at most two.
+
+    Parameters
+    ----------
+    similarity
+        (N, pixels) values.
+    count
+        Number of levels.
+
+    Returns
+    -------
+    levels
+        (N, count), all equal where all similarities of a row are.
+    encoding
+        (N, count, pixels), 1 - |level - similarity| or 0.
+    """
+    lowest, highest = similarity.aminmax(dim=1, keepdim=True)
+    bin_width = (highest - lowest) / count
+    centres = torch.arange(count, device=similarity.device) + 0.5
+    levels = lowest + centres * bin_width
+    distance = (levels[:, :, None] - similarity[:, None, :]).abs()
+    near = distance < bin_width[:, :, None]
+    return levels, torch.where(near, 1 - distance, torch.zeros_like(distance))
+
+
+def cooccurrence(encoding: Tensor) -> Tensor:
+    """Return how often level m stands above and left of level n, (N, levels, levels).
+
+    Parameters
+    ----------
+    encoding
+        (N, levels, rows, columns) as `encode_levels` returns it. Regions of one
+        row or column have no such pairs and give zeros.
+    """
+    counts = torch.einsum("nmij,nlij->nml", encoding[:, :, :-1, :-1], encoding[:, :, 1:, 1:])
+    return counts / (counts.sum(dim=(1, 2), keepdim=True) + _EPSILON)
+
+
+class _LevelBranch(nn.Module):
+    """Count levels over the map, let them attend to each other, and paint them back."""
+
+    def __init__(self, channels: int, width: float) -> None:
+        super().__init__()
+        statistics, hidden = scaled(_STATISTICS, width), scaled(_HIDDEN, width)
+        self.similar = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.InstanceNorm2d(channels, affine=True),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(channels, statistics, 1),
+        )
+        self.counted = nn.Sequential(
+            nn.Conv1d(2, hidden, 1),
+            nn.LeakyReLU(0.01),
+            nn.Conv1d(hidden, statistics, 1),
+            nn.ReLU(),
+        )
+        self.joined = nn.Sequential(
+            nn.Conv1d(2 * statistics, statistics, 1), nn.GroupNorm(1, statistics), nn.ReLU()
+        )
+        self.query = nn.Conv1d(statistics, statistics, 1)
+        self.key = nn.Conv1d(statistics, statistics, 1)
+        self.value = nn.Conv1d(statistics, statistics, 1)
+        self.out = nn.Sequential(
+            nn.Conv1d(statistics, channels, 1), nn.GroupNorm(1, channels), nn.ReLU()
+        )
+
+    def forward(self, feature: Tensor) -> Tensor:
+        node, encoding = self._statistics(feature)
+        scores = self.key(node).transpose(1, 2) @ self.query(node)
+        attended = self.value(node) @ scores.softmax(dim=-1).transpose(1, 2)
+        painted: Tensor = self.out(attended) @ encoding
+        return painted.view(*painted.shape[:2], *feature.shape[2:])
+
+    def _statistics(self, feature: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (N, C, levels) statistics and the (N, levels, pixels) encoding of a map."""
+        similar = self.similar(feature)
+        mean = similar.mean(dim=(2, 3), keepdim=True)
+        similarity = cosine_similarity(mean, similar, dim=1).flatten(1)
+        levels, encoding = encode_levels(similarity, _LEVELS)
+        counts = encoding.sum(dim=2)
+        counts = counts / (counts.sum(dim=1, keepdim=True) + _EPSILON)
+        described = self.counted(torch.stack([levels, counts], dim=1))
+        tiled = mean.flatten(2).expand(-1, -1, _LEVELS)
+        return self.joined(torch.cat([described, tiled], dim=1)), encoding
+
+
+class _PairBranch(nn.Module):
+    """Describe the co-occurrence of levels in `regions` x `regions` parts of the map."""
+
+    def __init__(self, channels: int, regions: int, width: float) -> None:
+        super().__init__()
+        statistics, hidden = scaled(_STATISTICS, width), scaled(_HIDDEN, width)
+        self.regions = regions
+        self.counted = nn.Sequential(
+            nn.Conv1d(3, hidden, 1),
+            nn.LeakyReLU(0.01),
+            nn.Conv1d(hidden, statistics, 1),
+            nn.ReLU(),
+        )
+        self.joined = nn.Sequential(
+            nn.Conv1d(statistics + channels, statistics, 1),
+            nn.GroupNorm(1, statistics),
+            nn.ReLU(),
+            nn.Conv1d(statistics, statistics, 1),
+            nn.GroupNorm(1, statistics),
+        )
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Return (N, C, rows, columns), equal within a region up to interpolation."""
+        parts = _regions(feature, self.regions)
+        mean = parts.mean(dim=(2, 3), keepdim=True)
+        similarity = cosine_similarity(mean, parts, dim=1)
+        levels, encoding = encode_levels(similarity.flatten(1), _PAIR_LEVELS)
+        pairs = cooccurrence(encoding.view(-1, _PAIR_LEVELS, *similarity.shape[1:]))
+        above = levels[:, :, None].expand_as(pairs)
+        beside = levels[:, None, :].expand_as(pairs)
+        described = self.counted(torch.stack([above, beside, pairs], dim=1).flatten(2))
+        tiled = mean.flatten(2).expand(-1, -1, described.shape[2])
+        statistics = self.joined(torch.cat([described, tiled], dim=1)).mean(dim=2)
+        grid = statistics.view(len(feature), self.regions, self.regions, -1).permute(0, 3, 1, 2)
+        return interpolate(grid, feature.shape[2:], mode="bilinear", align_corners=True)
+
+
+def _regions(feature: Tensor, count: int) -> Tensor:
+    """Return the count^2 square parts of a map (N, C, E, E) as one batch, part after part."""
+    batch, channels, edge, _ = feature.shape
+    part = edge // count
+    parts = feature.reshape(batch, channels, count, part, count, part)
+    return parts.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, part, part)
+
+
+class Texture(nn.Module):
+    """A map and two descriptions of its texture, 3 x 256 channels as published.
+
+    Parameters
+    ----------
+    channels
+        Channels of the map.
+    edge
+        Rows and columns of the map; regions of a single pixel are left out.
+    width
+        Channels as a fraction of the published.
+    """
+
+    def __init__(self, channels: int, edge: int, width: float) -> None:
+        super().__init__()
+        inner, statistics = scaled(_CHANNELS, width), scaled(_STATISTICS, width)
+        self.channels = 3 * inner
+        self.enter = nn.Sequential(
+            nn.Conv2d(channels, inner, 1), nn.InstanceNorm2d(inner, affine=True), nn.ReLU()
+        )
+        self.levels = _LevelBranch(inner, width)
+        self.reduce = nn.Conv2d(2 * inner, inner, 1)
+        regions = [count for count in _REGIONS if edge // count >= 2]
+        self.pairs = nn.ModuleList(_PairBranch(inner, count, width) for count in regions)
+        self.leave = nn.Sequential(
+            nn.Conv2d(len(regions) * statistics, inner, 1), nn.InstanceNorm2d(inner, affine=True)
+        )
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Return (N, `channels`, E, E) for a map (N, C, E, E)."""
+        entered = self.enter(feature)
+        both = torch.cat([entered, self.levels(entered)], dim=1)
+        reduced = self.reduce(both)
+        pairs = torch.cat([branch(reduced) for branch in self.pairs], dim=1)
+        return torch.cat([both, relu(self.leave(pairs))], dim=1)
+
 
 _LAYERS = slice(1, 4)
 

@@ -9,13 +9,9 @@ from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
 from srnet.nets.body import Body
-from srnet.nets.decoder import Decoder
-from srnet.nets.encoder import Encoder, map_sizes, skip_channels
-from srnet.nets.lift import BottomLift, SkipLift
-from srnet.nets.precision import full_precision
 from srnet.nets.refinement import Refinement
-
-__all__ = ["ViewNet", "X2ctMultiView", "X2ctSingleView", "build"]
+from srnet.nets.trunk import BottomLift, Decoder, Encoder, SkipLift, map_sizes, skip_channels
+from srnet.physics.precision import full_precision
 
 # Axes of (N, C, craniocaudal, anteroposterior, left-right) that make a view's
 # frame (N, C, depth, rows, columns), and the way back.

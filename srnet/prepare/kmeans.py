@@ -9,8 +9,6 @@ general K-means stop early, in a local optimum or at a tolerance.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["cluster_histogram"]
-
 
 def cluster_histogram(
     values: NDArray[np.int64], counts: NDArray[np.int64], clusters: int

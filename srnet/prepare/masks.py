@@ -1,4 +1,7 @@
-"""Operations on boolean volumes in mm: connected pieces, closing, filling."""
+"""Operations on boolean volumes in mm: connected pieces, closing, filling.
+
+The part of an array that matters.
+"""
 
 from itertools import product
 from typing import Any
@@ -6,17 +9,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.prepare.box import Mask, bounding_box
-from srnet.volume import Axis
+from srnet.imaging.volume import Axis
 
-__all__ = [
-    "close_gaps",
-    "core",
-    "dilate",
-    "fill_holes",
-    "keep_cortical_pieces",
-    "largest_piece",
-]
+Mask = NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+
+
+def bounding_box(mask: Mask, margin: int = 0) -> Box:
+    """Return the slices that enclose all of `mask`, widened by `margin` inside the array.
+
+    An empty mask has an empty box.
+    """
+    others = (1, 2), (0, 2), (0, 1)
+    zero, one, two = (_span(np.any(mask, axis=axes), margin) for axes in others)
+    return zero, one, two
+
+
+def _span(side: Mask, margin: int) -> slice:
+    indices = np.flatnonzero(side)
+    if indices.size == 0:
+        return slice(0, 0)
+    return slice(max(int(indices[0]) - margin, 0), int(indices[-1]) + 1 + margin)
+
 
 Spacing = tuple[float, float, float]
 

@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.prepare import DrrSettings
-from srnet.errors import ScanRejected, SrnetError
-from srnet.prepare.geometry import ConeBeam, View
-from srnet.volume import Axis, Grid, Volume
-from srnet.xray import Xray
-
-__all__ = ["cast_rays", "cone_beam", "project_drr"]
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.volume import Axis, Grid, Volume
+from srnet.imaging.xray import Xray
 
 
 def project_drr(volume: Volume, settings: DrrSettings) -> tuple[Xray, Xray]:

@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.prepare import ResampleSettings
-from srnet.errors import ScanRejected
-from srnet.prepare.box import bounding_box
-from srnet.target import to_target
-from srnet.volume import AIR_HU, Grid, Volume
-
-__all__ = ["resample_volume", "target_grid"]
+from srnet.core.errors import ScanRejected
+from srnet.imaging.target import to_target
+from srnet.imaging.volume import AIR_HU, Grid, Volume
+from srnet.prepare.masks import bounding_box
 
 SLACK = 0.1
 """By how much the step between samples may exceed a voxel of the scan, in voxels."""
@@ -34,7 +32,7 @@ def resample_volume(bone: Volume, size: int, settings: ResampleSettings) -> Volu
     Parameters
     ----------
     bone
-        HU in bone, `srnet.volume.AIR_HU` elsewhere.
+        HU in bone, `srnet.imaging.volume.AIR_HU` elsewhere.
     size
         Voxels along each edge.
     settings

@@ -14,11 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.prepare.box import Mask, bounding_box
-from srnet.prepare.masks import dilate
-from srnet.volume import Grid
-
-__all__ = ["WorkingGrid"]
+from srnet.imaging.volume import Grid
+from srnet.prepare.masks import Mask, bounding_box, dilate
 
 CROSS: list[tuple[int, ...]] = [
     (-1, 0, 0),

@@ -7,12 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from srnet.errors import SrnetError
-from srnet.provenance.digest import short_digest
+from srnet.core.errors import SrnetError
+from srnet.provenance.code import short_digest
 from srnet.provenance.record import record_id_of
 from srnet.provenance.store import Store
-
-__all__ = ["Chain", "read_chain", "read_listing"]
 
 Record = Mapping[str, Any]
 

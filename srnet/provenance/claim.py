@@ -1,4 +1,6 @@
-"""One run at a time in a results folder, and recovery from one that was killed.
+"""What the engine's own process writes before the first job starts.
+
+One run at a time in a results folder, and recovery from one that was killed.
 
 Two advisory locks, which the operating system drops when a process ends
 however it ends, so that none is ever stale. The engine's process holds
@@ -12,17 +14,20 @@ import json
 import logging
 import os
 import platform
+import secrets
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from srnet.atomic import is_partial
-from srnet.errors import SrnetError
-from srnet.provenance.store import FOLDER, contents
-
-__all__ = ["RUN_VARIABLE", "at_work", "claim", "join"]
+from srnet.core.atomic import is_partial
+from srnet.core.errors import SrnetError
+from srnet.provenance.environment import environment, git_state, installed_packages
+from srnet.provenance.store import FOLDER, Store, contents
 
 RUN_VARIABLE = "SRNET_RUN"
 """Environment variable by which a job knows the run that it belongs to."""
@@ -151,3 +156,56 @@ def _taken(results: Path, handle: IO[str]) -> str:
         f"{results}: another run is at work here ({who}); wait for it or stop it, "
         "or give this run a folder of its own: --config results=NAME"
     )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the rules know of a run.
+
+    Attributes
+    ----------
+    engine
+        Name and version of the workflow engine.
+    config
+        The whole resolved configuration.
+    temporary
+        For each rule, the names of its outputs that are removed after use.
+    code
+        For each code digest, the source files that it counts with theirs.
+    """
+
+    engine: str
+    config: Mapping[str, Any]
+    temporary: Mapping[str, Sequence[str]]
+    code: Mapping[str, Mapping[str, str]]
+
+
+def start_run(results: str | Path, run: Run) -> str:
+    """Claim `results`, write the facts of the run, and return its id.
+
+    Raises
+    ------
+    SrnetError
+        If another run is at work there, or the folder cannot be written.
+    """
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    claim(results, name)
+    store = Store(results)
+    for digest, listing in run.code.items():
+        if not store.code_path(digest).is_file():
+            store.write(store.code_path(digest), {"digest": digest, "files": dict(listing)})
+    facts = {
+        "run": name,
+        "started": now.isoformat(),
+        "command": sys.argv,
+        "folder": str(Path.cwd()),
+        "engine": run.engine,
+        "config": dict(run.config),
+        "temporary": {rule: list(names) for rule, names in run.temporary.items()},
+        "git": git_state(),
+        "environment": environment(),
+        "packages": installed_packages(),
+    }
+    store.write(store.run_path(name), facts)
+    return name

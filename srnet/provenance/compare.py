@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.provenance.chain import Chain, read_listing
-
-__all__ = ["Comparison", "Difference", "compare"]
 
 ABSENT = "absent"
 

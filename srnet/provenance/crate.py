@@ -16,12 +16,10 @@ from typing import Any
 from rocrate.model import ComputerLanguage, ContextEntity, File
 from rocrate.rocrate import ROCrate
 
-from srnet.atomic import write_text
+from srnet.core.atomic import write_text
 from srnet.provenance.chain import Chain
-from srnet.provenance.digest import ROOT
+from srnet.provenance.code import ROOT
 from srnet.provenance.store import canonical
-
-__all__ = ["write_crate"]
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from srnet.provenance.digest import ROOT, file_digest
-
-__all__ = ["environment", "git_state", "installed_packages", "peak_memory_mb"]
+from srnet.core.digest import file_digest
+from srnet.provenance.code import ROOT
 
 _LOCK = "requirements.lock"
 _VARIABLES = ("PYTHONHASHSEED", "OMP_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG")

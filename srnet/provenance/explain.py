@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.provenance.chain import Chain
-
-__all__ = ["Node", "explain", "explain_json", "mermaid", "scans_of", "tree_lines"]
 
 
 @dataclass(frozen=True)

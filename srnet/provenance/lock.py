@@ -12,8 +12,6 @@ from typing import Any
 
 from srnet.provenance.chain import Chain
 
-__all__ = ["lock_text"]
-
 VERSION = 2
 
 

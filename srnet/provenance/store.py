@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from srnet.atomic import write_text
-from srnet.errors import SrnetError
-
-__all__ = ["FOLDER", "Store", "canonical", "contents", "find_store", "is_results"]
+from srnet.core.atomic import write_text
+from srnet.core.errors import SrnetError
 
 FOLDER = "provenance"
 

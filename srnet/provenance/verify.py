@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from srnet.atomic import is_partial
-from srnet.errors import SrnetError
+from srnet.core.atomic import is_partial
+from srnet.core.digest import Content, read_content
+from srnet.core.errors import SrnetError
 from srnet.provenance.chain import Chain, Record, read_chain, read_listing
-from srnet.provenance.content import Content, read_content
-from srnet.provenance.digest import source_digest
+from srnet.provenance.code import source_digest
 from srnet.provenance.store import FOLDER, contents, find_store, is_results
-
-__all__ = ["Finding", "Verdict", "verify"]
 
 BY_PRODUCTS = (
     f"{FOLDER}/*",
@@ -32,7 +30,7 @@ _THREADS = 4
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """One thing that does not hold.
 
     Attributes
@@ -70,7 +68,7 @@ class Verdict:
     artifacts: int
     sources: int
     bytes: int
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     apart: tuple[str, ...] = ()
 
 
@@ -123,7 +121,7 @@ def _part(chain: Chain, name: str) -> Chain:
 
 
 @dataclass(frozen=True)
-class _Source:
+class _OutsideFile:
     """A file from outside as some jobs read it."""
 
     entry: Record
@@ -131,7 +129,7 @@ class _Source:
     readers: frozenset[str]
 
 
-def _sources(chain: Chain) -> list[_Source]:
+def _sources(chain: Chain) -> list[_OutsideFile]:
     """Return the inputs that no record speaks of, each version of them once."""
     readers: dict[tuple[str, str, Path], set[str]] = defaultdict(set)
     entries: dict[tuple[str, str, Path], Record] = {}
@@ -141,7 +139,7 @@ def _sources(chain: Chain) -> list[_Source]:
                 key = entry["path"], entry["sha256"], chain.file(entry, record)
                 readers[key].add(artifact)
                 entries[key] = entry
-    return [_Source(entries[key], key[2], frozenset(readers[key])) for key in entries]
+    return [_OutsideFile(entries[key], key[2], frozenset(readers[key])) for key in entries]
 
 
 def _look(places: Iterable[Path]) -> Seen:
@@ -169,9 +167,9 @@ def _compare(expected: Record, seen: Content | None) -> tuple[str, str, str] | N
     )
 
 
-def _damaged_records(chain: Chain) -> Iterator[Finding]:
+def _damaged_records(chain: Chain) -> Iterator[AuditFinding]:
     for name, reason in chain.damaged.items():
-        yield Finding("record", name, reason, tuple(chain.downstream([name])))
+        yield AuditFinding("record", name, reason, tuple(chain.downstream([name])))
 
 
 def _unrecorded(chain: Chain) -> dict[str, str]:
@@ -185,7 +183,7 @@ def _unrecorded(chain: Chain) -> dict[str, str]:
     }
 
 
-def _missing_records(chain: Chain) -> Iterator[Finding]:
+def _missing_records(chain: Chain) -> Iterator[AuditFinding]:
     """Find what was removed together with its record."""
     for name, beside in _unrecorded(chain).items():
         made = tuple(chain.downstream([name]))
@@ -193,13 +191,13 @@ def _missing_records(chain: Chain) -> Iterator[Finding]:
         entry = next(entry for entry in record["outputs"] if entry["path"] == name)
         if chain.file(entry, record).exists():
             reason = f"its record is missing; the job that made it also made {beside}"
-            yield Finding("record", name, reason, made)
+            yield AuditFinding("record", name, reason, made)
         else:
             reason = f"file and record are missing; the job that made it also made {beside}"
-            yield Finding("lost", name, reason, made)
+            yield AuditFinding("lost", name, reason, made)
 
 
-def _changed_runs(chain: Chain, whole: bool) -> Iterator[Finding]:
+def _changed_runs(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
     """Read the facts of every run that made something."""
     made_by: dict[str, list[str]] = defaultdict(list)
     for name, record in chain.records.items():
@@ -210,7 +208,7 @@ def _changed_runs(chain: Chain, whole: bool) -> Iterator[Finding]:
         yield from _unsound(chain, chain.store.run_path(run), made_by[run])
 
 
-def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[Finding]:
+def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[AuditFinding]:
     """Say what is wrong with a record of provenance other than that of an artifact."""
     try:
         chain.store.read(path)
@@ -218,27 +216,33 @@ def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[Finding]
     except SrnetError as damage:
         reason = str(damage)
     name = path.relative_to(chain.store.results).as_posix()
-    yield Finding("record", name, reason, tuple(made))
+    yield AuditFinding("record", name, reason, tuple(made))
 
 
-def _changed_artifacts(chain: Chain, places: Mapping[str, Path], seen: Seen) -> Iterator[Finding]:
+def _changed_artifacts(
+    chain: Chain, places: Mapping[str, Path], seen: Seen
+) -> Iterator[AuditFinding]:
     for name, place in places.items():
         expected = chain.output(name)
         difference = _compare(expected, seen[place])
         if difference and not (expected.get("temporary") and seen[place] is None):
-            yield Finding(*difference, tuple(chain.downstream([name])))
+            yield AuditFinding(*difference, tuple(chain.downstream([name])))
 
 
-def _changed_sources(chain: Chain, sources: Iterable[_Source], seen: Seen) -> Iterator[Finding]:
+def _changed_sources(
+    chain: Chain, sources: Iterable[_OutsideFile], seen: Seen
+) -> Iterator[AuditFinding]:
     """Check what went in from outside, such as scans, as it was when it was read."""
     for source in sources:
         difference = _compare(source.entry, seen[source.place])
         if difference:
             made = sorted(source.readers | set(chain.downstream(source.readers)))
-            yield Finding(*difference, tuple(made))
+            yield AuditFinding(*difference, tuple(made))
 
 
-def _stale_artifacts(chain: Chain, places: Mapping[str, Path], seen: Seen) -> Iterator[Finding]:
+def _stale_artifacts(
+    chain: Chain, places: Mapping[str, Path], seen: Seen
+) -> Iterator[AuditFinding]:
     """Find what was made from an artifact that has since been made anew."""
     for name, record in chain.records.items():
         if seen[places[name]] is None and not chain.output(name).get("temporary"):
@@ -251,10 +255,10 @@ def _stale_artifacts(chain: Chain, places: Mapping[str, Path], seen: Seen) -> It
         ]
         if renewed:
             reason = f"made from another version of {', '.join(renewed)}"
-            yield Finding("stale", name, reason, tuple(chain.downstream([name])))
+            yield AuditFinding("stale", name, reason, tuple(chain.downstream([name])))
 
 
-def _changed_code(chain: Chain, whole: bool) -> Iterator[Finding]:
+def _changed_code(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
     """Compare the source files behind each code digest with those of today."""
     made_by: dict[str, list[str]] = defaultdict(list)
     for name, record in chain.records.items():
@@ -264,7 +268,7 @@ def _changed_code(chain: Chain, whole: bool) -> Iterator[Finding]:
     for digest in sorted({*made_by, *others}):
         made = made_by[digest]
         if not chain.store.code_path(digest).is_file():
-            yield Finding("code", digest, "its source files are not on record", tuple(made))
+            yield AuditFinding("code", digest, "its source files are not on record", tuple(made))
             continue
         try:
             listing = read_listing(chain.store, digest)
@@ -278,10 +282,10 @@ def _changed_code(chain: Chain, whole: bool) -> Iterator[Finding]:
                 edited[file, how].update(made)
     for (file, how), made_from_it in sorted(edited.items()):
         everything = sorted(made_from_it | set(chain.downstream(made_from_it)))
-        yield Finding("code", file, f"{how} since it ran", tuple(everything))
+        yield AuditFinding("code", file, f"{how} since it ran", tuple(everything))
 
 
-def _added_files(chain: Chain) -> Iterator[Finding]:
+def _added_files(chain: Chain) -> Iterator[AuditFinding]:
     results = chain.store.results
     recorded = {*chain.records, *chain.damaged, *_unrecorded(chain)}
     for path in sorted(contents(results)):
@@ -289,7 +293,9 @@ def _added_files(chain: Chain) -> Iterator[Finding]:
         by_product = is_partial(name) or any(fnmatch(name, pattern) for pattern in BY_PRODUCTS)
         folder = path.is_dir() and not path.is_symlink()
         if not folder and not by_product and name not in recorded:
-            yield Finding("added", name, "no job recorded it", tuple(chain.downstream([name])))
+            yield AuditFinding(
+                "added", name, "no job recorded it", tuple(chain.downstream([name]))
+            )
 
 
 def _apart(chain: Chain) -> Iterator[str]:

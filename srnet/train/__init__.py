@@ -1,1 +1,1 @@
-"""Training loop, schedules, checkpoints and prediction."""
+"""Training loop, losses, checkpoints and prediction."""

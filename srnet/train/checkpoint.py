@@ -19,26 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from srnet.atomic import atomic_path
 from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
-from srnet.errors import SrnetError
+from srnet.core.atomic import atomic_path
+from srnet.core.errors import SrnetError
+from srnet.core.stamp import record_id
 from srnet.nets.registry import build_net
-from srnet.stamp import record_id
-
-__all__ = [
-    "LoadedModel",
-    "ModelCard",
-    "load_model",
-    "load_tensors",
-    "named",
-    "optimiser_tensors",
-    "restore_optimiser",
-    "resume_path",
-    "save_model",
-    "save_tensors",
-    "under",
-]
 
 # One key only: the order of several keys in a header is not reproducible.
 _KEY = "srnet"

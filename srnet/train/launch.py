@@ -17,9 +17,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from srnet.config.train import TrainSettings
-from srnet.errors import SrnetError
-
-__all__ = ["build_fabric", "is_launched", "launch", "uses_gpu"]
+from srnet.core.errors import SrnetError
 
 _PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 _WORKER = "srnet.train.worker"

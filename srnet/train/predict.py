@@ -8,13 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from srnet.dataset.predictions import write_predictions
-from srnet.errors import SrnetError
-from srnet.nets.views import Views
+from srnet.core.errors import SrnetError
+from srnet.dataset.hdf5 import write_predictions
+from srnet.dataset.tensors import Samples, load_samples
+from srnet.physics.views import Views
 from srnet.train.checkpoint import LoadedModel, load_model
-from srnet.train.data import Samples, load_samples
-
-__all__ = ["choose_device", "predict", "run_net"]
 
 
 def predict(model: str | Path, test: str | Path, prediction: str | Path, threads: int) -> None:
@@ -27,7 +25,7 @@ def predict(model: str | Path, test: str | Path, prediction: str | Path, threads
     test
         Packed test set.
     prediction
-        HDF5 file to write, see `srnet.dataset.predictions`; its row is the
+        HDF5 file to write, see `srnet.dataset.hdf5`; its row is the
         name of the file.
     threads
         CPU threads.

@@ -5,31 +5,105 @@ and, on a CPU, ends with the same weights bit for bit: an epoch depends only on
 the state in the resume file and on its own number. The weights kept are those
 of the validation with the best PSNR over the volume, since the last epoch of
 an adversarial training is not its best; `keep: last` takes the last.
+
+Where a training stands: what a resume file holds beside the trainer's state.
 """
 
+import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 from tqdm import tqdm
 
 from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
-from srnet.errors import SrnetError
-from srnet.provenance.digest import file_digest
-from srnet.train.checkpoint import ModelCard, resume_path, save_model
-from srnet.train.course import Course
-from srnet.train.data import Samples, load_samples
-from srnet.train.history import Watch, write_history
+from srnet.core.digest import file_digest
+from srnet.core.errors import SrnetError
+from srnet.dataset.tensors import Samples, load_samples
+from srnet.train.checkpoint import (
+    ModelCard,
+    load_tensors,
+    named,
+    resume_path,
+    save_model,
+    save_tensors,
+    under,
+)
 from srnet.train.launch import build_fabric, is_launched, launch, uses_gpu
 from srnet.train.trainer import Diverged, Trainer
-from srnet.train.validate import Validation, raise_if_dead, validate
+from srnet.train.validate import Validation, Watch, raise_if_dead, validate, write_history
 
-__all__ = ["Paths", "TrainingRun", "resume_file", "train", "train_here"]
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TrainState:
+    """Finished epochs, and the weights that will be kept.
+
+    Attributes
+    ----------
+    epoch
+        Finished epochs.
+    rows
+        One row of the history per finished epoch.
+    kept_epoch, kept_psnr3d
+        Epoch after which the kept weights were taken, and their validation in dB.
+    kept
+        The kept weights.
+    """
+
+    epoch: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    kept_epoch: int = 0
+    kept_psnr3d: float = float("-inf")
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def resumed(cls, path: Path, trainer: Trainer) -> "TrainState":
+        """Return the course in the resume file and put its state into `trainer`.
+
+        Without a file the course stands at its beginning.
+        """
+        if not path.exists():
+            return cls()
+        tensors, about = load_tensors(path)
+        trainer.restore(tensors)
+        log.info("resumed after epoch %d from %s", about["epoch"], path.name)
+        return cls(**about, kept=under("kept", tensors))
+
+    def keep(self, trainer: Trainer, scores: Validation, always: bool) -> None:
+        """Keep the present weights if they are the best, or `always`."""
+        if always or scores.psnr3d > self.kept_psnr3d:
+            self.kept_psnr3d, self.kept_epoch = scores.psnr3d, self.epoch + 1
+            weights = trainer.net.state_dict()
+            self.kept = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+    def finish_epoch(self, row: dict[str, float]) -> None:
+        """Count one more epoch."""
+        self.epoch += 1
+        self.rows.append(row)
+        log.info("epoch %d: %s", self.epoch, row)
+
+    def save(self, path: Path, trainer: Trainer) -> None:
+        """Write the resume file."""
+        about: dict[str, Any] = {key: value for key, value in vars(self).items() if key != "kept"}
+        save_tensors(path, trainer.tensors() | named("kept", self.kept), about)
+
+    def last_good_state(self) -> str:
+        """Say which state a stopped training could go on from."""
+        if not self.epoch:
+            return "none, since no epoch was finished"
+        return (
+            f"epoch {self.epoch}, in the resume file beside the model; best validation "
+            f"{self.kept_psnr3d:.2f} dB at epoch {self.kept_epoch}"
+        )
+
 
 # The output falls towards the mean volume first, and may rise again.
 _AWAKE_BY = 0.25
@@ -142,7 +216,7 @@ def train_here(run: TrainingRun, paths: Paths) -> None:
     fabric = build_fabric(run.settings)
     resume = resume_file(run, paths)
     trainer = Trainer(run.net, run.settings, run.size, run.seed, fabric)
-    course = Course.resumed(resume, trainer)
+    course = TrainState.resumed(resume, trainer)
     sets = _load(run, paths, fabric)
     fabric.barrier()
     _Loop(run, trainer, course, sets, paths.history, resume, fabric).finish()
@@ -169,7 +243,7 @@ class _Loop:
 
     run: TrainingRun
     trainer: Trainer
-    course: Course
+    course: TrainState
     sets: _Sets
     history: Path
     resume: Path

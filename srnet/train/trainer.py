@@ -1,7 +1,14 @@
-"""Generator, discriminator and optimisers, and one epoch of their training."""
+"""Generator, discriminator and optimisers, and one epoch of their training.
+
+Variation of the x-rays while training: what a real detector leaves uncertain.
+
+The optimisers by their names in the settings.
+
+Learning-rate schedules as factors of the initial rate.
+"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,23 +16,98 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from srnet.config.nets import Net
-from srnet.config.train import TrainSettings
-from srnet.errors import SrnetError
-from srnet.losses import lsgan_discriminator, lsgan_generator, weigh_terms
+from srnet.config.train import AugmentSettings, TrainSettings
+from srnet.core.errors import SrnetError
+from srnet.dataset.tensors import Batch, Samples, epoch_order
 from srnet.nets.discriminator import Discriminator
 from srnet.nets.reconstructor import Reconstructor
 from srnet.nets.registry import build_net
-from srnet.train.augment import augment
+from srnet.physics.views import Views
 from srnet.train.checkpoint import named, optimiser_tensors, restore_optimiser, under
-from srnet.train.data import Batch, Samples, epoch_order
-from srnet.train.optimiser import build_optimiser
-from srnet.train.schedule import learning_rate_factor
+from srnet.train.losses import lsgan_discriminator, lsgan_generator, weigh_terms
 
-__all__ = ["Diverged", "Trainer"]
+
+def augment(views: Views, settings: AugmentSettings) -> Views:
+    """Return the views with random noise and a random scale of either line integral.
+
+    Noise is the same in the image and in the line integrals, relative to the
+    maximum of each; a scale changes the line integrals only, since images are
+    normalised by themselves. Draws from PyTorch's global generator.
+    """
+    image, integral = views.image, views.integral
+    if settings.noise > 0:
+        noise = settings.noise * torch.randn_like(image)
+        white = integral.amax((2, 3), keepdim=True)
+        image = (image + noise).clamp(0, 1)
+        integral = (integral + noise * white).clamp(min=0)
+    if settings.gain > 0:
+        scale = settings.gain * torch.randn_like(integral[:, :, :1, :1])
+        integral = integral * scale.exp()
+    return views._replace(image=image, integral=integral)
+
+
+_SECOND_BETA = 0.99
+
+
+def _adam(parameters: list[nn.Parameter], settings: TrainSettings) -> Optimizer:
+    betas = (settings.momentum, _SECOND_BETA)
+    return Adam(parameters, settings.learning_rate, betas, weight_decay=settings.weight_decay)
+
+
+def _sgd(parameters: list[nn.Parameter], settings: TrainSettings) -> Optimizer:
+    return SGD(
+        parameters,
+        settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+
+
+OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSettings], Optimizer]] = {
+    "adam": _adam,
+    "sgd": _sgd,
+}
+
+
+def build_optimiser(net: nn.Module, settings: TrainSettings) -> Optimizer:
+    """Return the optimiser of all parameters of `net` that are trained."""
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    return OPTIMISERS[settings.optimiser](trained, settings)
+
+
+def _constant(_: float) -> float:
+    return 1.0
+
+
+def _cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _steps(progress: float) -> float:
+    """Divide by ten after 40 % and after 70 %: epochs 80 and 140 of 200 (section IV.A)."""
+    return 0.1 ** ((progress >= 0.4) + (progress >= 0.7))
+
+
+def _linear(progress: float) -> float:
+    return min(1.0, 2 * (1 - progress))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "steps": _steps,
+    "linear": _linear,
+}
+
+
+def learning_rate_factor(schedule: str, progress: float) -> float:
+    """Return the factor at `progress`, the finished share of all steps, in [0, 1)."""
+    return SCHEDULES[schedule](progress)
+
 
 _LOOK_EVERY = 20
 
@@ -76,8 +158,8 @@ class Trainer:
         torch.manual_seed(seed)
         self._generator = self._player(build_net(net, size))
         self._average: AveragedModel | None = None
-        if settings.average > 0:
-            rule = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        if settings.ema_decay > 0:
+            rule = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
             self._average = AveragedModel(self._generator.net, multi_avg_fn=rule, use_buffers=True)
         self._discriminator: _Player | None = None
         if settings.loss.adversarial > 0:

@@ -11,8 +11,6 @@ from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
 from srnet.train.train import Paths, TrainingRun, train_here
 
-__all__ = ["main"]
-
 
 def main(text: str) -> None:
     """Take part in the training that the JSON `text` describes."""

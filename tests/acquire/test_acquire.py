@@ -4,11 +4,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import list_scans
+from srnet.acquire.acquire import acquire, list_scans
 from srnet.config.cohort import CohortSettings
-from srnet.errors import ScanRejected
-from srnet.volume import read_volume, write_volume
+from srnet.core.errors import ScanRejected
+from srnet.imaging.volume import read_volume, write_volume
 
 REASONS = {
     "cut": "cannot be read as an image (it ends too early, as after a broken download)",

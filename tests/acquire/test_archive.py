@@ -12,7 +12,7 @@ import pytest
 from srnet.acquire.archive import unpack
 from srnet.acquire.local import list_source, read_path
 from srnet.config.cohort import FolderSource
-from srnet.errors import ScanRejected, SrnetError
+from srnet.core.errors import ScanRejected, SrnetError
 
 
 def make_zip(path, members):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srnet.acquire.batches import JOBS_AT_LEAST, batch_scans
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 
 
 def cohort(count, source="folder", prefix="scan"):

@@ -6,7 +6,7 @@ import pytest
 
 from srnet.acquire.collection import list_source, patient_of
 from srnet.config.cohort import CollectionSource
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from srnet.acquire.dicom import has_dicom, list_series, read_series
 from srnet.acquire.integrity import check_values
 from srnet.acquire.local import list_source, read_path
 from srnet.config.cohort import FolderSource
-from srnet.errors import ScanRejected
-from srnet.volume import AIR_HU, canonical
+from srnet.core.errors import ScanRejected
+from srnet.imaging.volume import AIR_HU, canonical
 
 
 def write_slice(path, hu, position, **changes):

@@ -13,10 +13,9 @@ from urllib3 import HTTPResponse
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.download import Client, Policy
-from srnet.acquire.remote import Remote
-from srnet.acquire.scans import Scan
-from srnet.errors import ScanRejected, SrnetError
-from srnet.rejection import bury
+from srnet.acquire.scan import Remote, Scan
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.core.rejection import bury
 
 CONTENT = bytes(range(256)) * 4000
 PATH = "/files/ct.nii.gz"

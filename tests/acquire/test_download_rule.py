@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from srnet.acquire.phantom import make_phantom
-from srnet.acquire.scans import Scan
-from srnet.rejection import read_tombstone
-from srnet.volume import canonical
+from srnet.acquire.generated import generate
+from srnet.acquire.scan import Scan
+from srnet.core.rejection import read_tombstone
+from srnet.imaging.volume import canonical
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 3
@@ -27,7 +27,7 @@ def as_openkbp(index):
         region="cervical",
         spacing_mm=3.0,
     )
-    volume = canonical(make_phantom(scan, seed=1).image)
+    volume = canonical(generate(scan, seed=1).image)
     inside = volume.array[:128, :128, :128]
     cube = np.full((128, 128, 128), -1024, dtype=np.int16)
     down, back, left = inside.shape

@@ -4,11 +4,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from srnet.acquire.acquire import acquire
+from srnet.acquire.acquire import acquire, list_scans
 from srnet.acquire.duplicates import find_repeats, merge_patients, voxel_hash
-from srnet.acquire.scans import Scan, list_scans
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings
-from srnet.volume import Image, canonical
+from srnet.imaging.volume import Image, canonical
 
 
 def scan(name, patient):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from srnet.acquire.integrity import check_geometry, check_values
-from srnet.errors import ScanRejected
-from srnet.volume import AIR_HU, Image, Volume, canonical
+from srnet.core.errors import ScanRejected
+from srnet.imaging.volume import AIR_HU, Image, Volume, canonical
 
 
 def ct(tiny_ct, change):

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from srnet.acquire.generated import generate
+from srnet.acquire.generated import list_source as list_phantoms
 from srnet.acquire.labels import vertebra_labels
 from srnet.acquire.local import list_source
-from srnet.acquire.phantom import list_source as list_phantoms
-from srnet.acquire.phantom import make_phantom
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import FolderSource, PhantomSource
-from srnet.errors import ScanRejected, SrnetError
-from srnet.volume import Grid, canonical, import_image, write_volume
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import Grid, canonical, import_image, write_volume
 
 VERSE = ["rawdata/(.*)_ct", r"derivatives/\1_seg-vert_msk"]
 
@@ -58,7 +58,7 @@ def test_a_file_that_was_refused_is_no_labels(tmp_path):
 
 def test_generated_labels_are_the_vertebrae_where_they_were_drawn():
     (scan, *_) = list_phantoms(PhantomSource(count=3, spacing_mm=4.0, regions=("lumbar",)))
-    truth = canonical(make_phantom(scan, 1).labels)
+    truth = canonical(generate(scan, 1).labels)
     found = vertebra_labels(scan, 1, truth.grid)
     assert {20, 21, 22, 23, 24, 26} <= set(np.unique(found))
     np.testing.assert_array_equal(found, np.where(truth.array <= 26, truth.array, 0))

@@ -8,8 +8,8 @@ import pytest
 from srnet.acquire.acquire import acquire
 from srnet.acquire.local import list_source
 from srnet.config.cohort import FolderSource
-from srnet.errors import ScanRejected, SrnetError
-from srnet.volume import canonical
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import canonical
 
 
 def settings(folder, **changes):

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from srnet.acquire.acquire import acquire
-from srnet.acquire.osf import osf_client
-from srnet.acquire.refresh import NODES, refresh
-from srnet.acquire.scans import list_scans
-from srnet.acquire.table import PublicScan, read_table, write_table
-from srnet.cli import main
+from srnet.acquire.acquire import acquire, list_scans
+from srnet.acquire.osf import NODES, osf_client, refresh
+from srnet.acquire.verse import PublicScan, read_table, write_table
+from srnet.commands.main import main
 from srnet.config.cohort import CohortSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 
 TABLE = Path(__file__).parents[2] / "config" / "scans.tsv"
 NODE = NODES["verse20"]

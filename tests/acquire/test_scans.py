@@ -2,9 +2,10 @@
 
 import pytest
 
-from srnet.acquire.scans import SOURCES, Scan, list_scans, source_module
+from srnet.acquire.acquire import SOURCES, find_source, list_scans
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 
 
 def cohort(*sources):
@@ -13,7 +14,7 @@ def cohort(*sources):
 
 def test_every_source_offers_what_the_registry_promises():
     for kind in SOURCES:
-        module = source_module(kind)
+        module = find_source(kind)
         assert callable(module.list_source)
         assert callable(module.read)
 
@@ -22,7 +23,7 @@ def test_an_unknown_source_names_the_known_ones():
     with pytest.raises(
         SrnetError, match=r"'mars' is no source of scans; sources: phantom, folder"
     ):
-        source_module("mars")
+        find_source("mars")
 
 
 def test_growing_a_generated_cohort_keeps_its_first_rows():

@@ -3,8 +3,8 @@
 import pytest
 
 from srnet.clinical.case import Case, read_cases
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
 
 HEAD = "case\tap\tlateral\tap_box\tspacing_mm\tmirror\n"
 

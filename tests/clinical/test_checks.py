@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from srnet.clinical.box import place_box
-from srnet.clinical.checks import Pair, check_pair
+from srnet.clinical.case import place_box
+from srnet.clinical.checks import FilmPair, check_pair
 from srnet.clinical.film import Film
-from srnet.clinical.findings import refuse_or_warn
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
+from srnet.clinical.pixels import refuse_or_warn
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
 
 
 def body(seed: int, rows: int = 600, columns: int = 400) -> np.ndarray:
@@ -38,10 +38,10 @@ def make_film(view: View, **fields) -> Film:
 
 def make_pair(ap=None, lateral=None, ap_box=(50, 50, 350, 550), lateral_box=(50, 50, 350, 550)):
     films = make_film(View.AP, **(ap or {})), make_film(View.LATERAL, **(lateral or {}))
-    return Pair(*films, place_box(films[0], ap_box), place_box(films[1], lateral_box))
+    return FilmPair(*films, place_box(films[0], ap_box), place_box(films[1], lateral_box))
 
 
-def said(pair: Pair) -> dict[str, str]:
+def said(pair: FilmPair) -> dict[str, str]:
     return {finding.check: finding.severity for finding in check_pair(pair)}
 
 
@@ -121,8 +121,8 @@ def test_real_films_run_and_letters_on_one_of_them_are_found(srnet_data):
     folder = srnet_data / "xray"
     ap = read_film(folder / "lumbar-ap-2.jpg", View.AP)
     lateral = read_film(folder / "lumbar-ap-1.jpg", View.LATERAL)
-    whole = said(Pair(ap, lateral, place_box(ap, None), place_box(lateral, None)))
+    whole = said(FilmPair(ap, lateral, place_box(ap, None), place_box(lateral, None)))
     assert whole["burnt_in_text"] == "warning"
     assert whole["spacing"] == "warning"
     boxes = place_box(ap, (900, 50, 1900, 1700)), place_box(lateral, (600, 50, 1250, 1300))
-    assert "burnt_in_text" not in said(Pair(ap, lateral, *boxes))
+    assert "burnt_in_text" not in said(FilmPair(ap, lateral, *boxes))

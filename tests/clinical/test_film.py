@@ -6,10 +6,10 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from srnet.clinical.box import crop, place_box
+from srnet.clinical.case import crop, place_box
 from srnet.clinical.film import invert_film, read_film
-from srnet.errors import SrnetError
-from srnet.prepare.geometry import View
+from srnet.core.errors import SrnetError
+from srnet.imaging.geometry import View
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from srnet.clinical.checks import check_likeness, check_voxel_size, settle_polarity
 from srnet.clinical.film import Film, invert_film, read_film
-from srnet.clinical.likeness import check_likeness, check_voxel_size, settle_polarity
-from srnet.clinical.model_folder import open_model
-from srnet.clinical.statistics import polarity, score
-from srnet.prepare.geometry import View
-from srnet.volume import Grid
+from srnet.export.model_folder import open_model
+from srnet.export.xray_statistics import polarity, score
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Grid
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from srnet.clinical.mesh import bone_mask, encode_mz3, extract_mesh
 from srnet.config.clinical import ClinicalSettings
-from srnet.errors import SrnetError
-from srnet.volume import Grid, Volume
+from srnet.core.errors import SrnetError
+from srnet.imaging.volume import Grid, Volume
 
 SPACING = (2.0, 1.0, 1.5)
 RADIUS_MM = 20.0

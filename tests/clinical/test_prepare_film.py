@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from srnet.clinical.box import place_box
+from srnet.clinical.case import place_box
 from srnet.clinical.film import Film, read_film
-from srnet.clinical.model_folder import open_model
 from srnet.clinical.prepare_film import clean, prepare_film
-from srnet.clinical.resize import resize, shrink
 from srnet.config.clinical import ClinicalSettings
-from srnet.prepare.geometry import View
+from srnet.export.model_folder import open_model
+from srnet.imaging.geometry import View
+from srnet.imaging.xray import resize, shrink
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,15 @@ import SimpleITK
 import trimesh
 from PIL import Image
 
-from srnet.cli import main
 from srnet.clinical.mesh import bone_mask
 from srnet.clinical.reconstruct_films import Reconstruction, reconstruct
+from srnet.commands.main import main
 from srnet.config.clinical import ClinicalSettings
-from srnet.dataset.samples import read_predictions
+from srnet.dataset.hdf5 import read_predictions
 from srnet.figures.cases import hounsfield
-from srnet.prepare.geometry import View
-from srnet.volume import Volume
-from srnet.xray import read_xray
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Volume
+from srnet.imaging.xray import read_xray
 
 FILES = {"spine.nii.gz", "spine_mm.stl", "spine_mm.ply", "sheet.png", "view.html", "spine.json"}
 SECRETS = {

@@ -1,6 +1,6 @@
 import pytest
 
-from srnet.cli import main
+from srnet.commands.main import main
 
 
 def test_the_published_counts_are_printed(capsys):

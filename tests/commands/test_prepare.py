@@ -6,17 +6,17 @@ import pytest
 import SimpleITK
 from nibabel import orientations
 
-from srnet.cli import main
-from srnet.prepare.geometry import View
-from srnet.volume import Volume, read_volume
-from srnet.xray import read_xray
+from srnet.commands.main import main
+from srnet.imaging.geometry import View
+from srnet.imaging.volume import Volume, read_volume
+from srnet.imaging.xray import read_xray
 
 ORIENTATIONS = ["RAS", "LPS", "PIR", "LAS"]
 
 
 def patient() -> Volume:
     """Return an asymmetric body of 3 mm voxels: fat, muscle, a column, a rod in front left."""
-    from srnet.volume import Grid
+    from srnet.imaging.volume import Grid
 
     shape = 40, 60, 72
     _, back, left = np.indices(shape).astype(float)

@@ -4,7 +4,7 @@ import pytest
 
 from srnet.config.base import difference, overlay
 from srnet.config.run import Config
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 
 MISTAKES = [
     ({"drr": {"source_to_isocenter_mm": 5}}, ["source_to_isocenter_mm", "source_to_isocentre_mm"]),

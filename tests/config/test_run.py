@@ -7,7 +7,7 @@ import yaml
 
 from srnet.config.base import overlay
 from srnet.config.run import Config
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED_DEFAULT, SHIPPED_PAPER = ROOT / "config.yaml", ROOT / "config" / "paper.yaml"

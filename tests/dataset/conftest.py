@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srnet.acquire.scans import Scan
-from srnet.config.dataset import SplitSettings
+from srnet.acquire.scan import Scan
+from srnet.config.cohort import SplitSettings
 from srnet.dataset.pack_dataset import SampleFiles
 from srnet.dataset.split_cohort import split_cohort
-from srnet.volume import Grid, Volume, write_volume
-from srnet.xray import Xray, write_xray
+from srnet.imaging.volume import Grid, Volume, write_volume
+from srnet.imaging.xray import Xray, write_xray
 
 SIZE = 16
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from srnet.config.prepare import DrrSettings
+from srnet.core.errors import SrnetError
+from srnet.core.stamp import stamped
 from srnet.dataset.pack_dataset import pack_dataset
-from srnet.errors import SrnetError
-from srnet.stamp import stamped
-from srnet.volume import read_volume, write_volume
-from srnet.xray import LEVELS, read_xray
+from srnet.imaging.volume import read_volume, write_volume
+from srnet.imaging.xray import LEVELS, read_xray
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from srnet.acquire.scans import Scan, list_scans
-from srnet.config.cohort import CohortSettings, PhantomSource, Region
-from srnet.config.dataset import SplitSettings
+from srnet.acquire.acquire import list_scans
+from srnet.acquire.scan import Scan
+from srnet.config.cohort import CohortSettings, PhantomSource, Region, SplitSettings
+from srnet.core.errors import SrnetError
 from srnet.dataset.split_cohort import (
     leaking_patients,
     read_digests,
@@ -19,7 +20,6 @@ from srnet.dataset.split_cohort import (
     write_rejected,
     write_split,
 )
-from srnet.errors import SrnetError
 
 EIGHT_ONE_ONE = SplitSettings()
 REGIONS = get_args(Region)

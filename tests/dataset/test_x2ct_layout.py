@@ -2,14 +2,14 @@ import h5py
 import numpy as np
 import pytest
 
-from srnet.cli import main
+from srnet.commands.main import main
 from srnet.config.prepare import DrrSettings
+from srnet.core.errors import SrnetError
+from srnet.dataset.hdf5 import read_dataset
 from srnet.dataset.pack_dataset import Sample, pack_dataset
-from srnet.dataset.samples import read_samples
 from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
-from srnet.errors import SrnetError
-from srnet.volume import Axis, read_volume
-from srnet.xray import read_xray
+from srnet.imaging.volume import Axis, read_volume
+from srnet.imaging.xray import read_xray
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_data_set_goes_there_and_back(cohort, tmp_path, capsys):
     assert len(find_x2ct(there)) == 10
     assert main(["x2ct", "take", str(there), str(back)]) == 0
     assert "10 scans" in capsys.readouterr().out
-    ours, theirs = read_samples(here), read_samples(back)
+    ours, theirs = read_dataset(here), read_dataset(back)
     order = [theirs.scans.index(scan) for scan in ours.scans]
     for index, other in enumerate(order):
         np.testing.assert_array_equal(ours.volume(index).array, theirs.volume(other).array)

@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from srnet.evaluate.columns import COLUMNS, METRICS, PAPER, STRICT
-from srnet.evaluate.metrics import paper_scores, strict_scores
+from srnet.evaluate.metrics import COLUMNS, METRICS, PAPER, STRICT, paper_scores, strict_scores
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from srnet.config.evaluate import EvaluateSettings
-from srnet.errors import SrnetError
-from srnet.evaluate.columns import COLUMNS
+from srnet.core.errors import SrnetError
 from srnet.evaluate.evaluate import evaluate, read_scores, write_scores
+from srnet.evaluate.metrics import COLUMNS
 
 SETTINGS = EvaluateSettings()
 

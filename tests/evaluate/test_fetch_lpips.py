@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from srnet.config.evaluate import LPIPS_FETCHED, EvaluateSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.fetch_lpips import ADDRESS, fetch_lpips
 
 

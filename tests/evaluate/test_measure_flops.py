@@ -18,9 +18,8 @@ from srnet.evaluate.measure_flops import (
     measure_flops,
     write_flops,
 )
-from srnet.nets.convolution import RepeatedConv3d, SlicewiseConv3d
 from srnet.nets.discriminator import Discriminator
-from srnet.nets.normalisation import InstanceNorm3d
+from srnet.nets.layers import InstanceNorm3d, RepeatedConv3d, SlicewiseConv3d
 from srnet.nets.registry import build_body
 
 GIGA = 1e9

@@ -4,9 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from srnet.errors import SrnetError
-from srnet.evaluate.columns import PAPER, STRICT
-from srnet.evaluate.metrics import CONVENTIONS, paper_scores, strict_scores
+from srnet.core.errors import SrnetError
+from srnet.evaluate.metrics import CONVENTIONS, PAPER, STRICT, paper_scores, strict_scores
 
 EMPTY = np.zeros((16, 16, 16), dtype=np.float32)
 

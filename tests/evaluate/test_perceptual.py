@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from srnet.config.evaluate import EvaluateSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.evaluate.evaluate import evaluate
 from srnet.evaluate.perceptual import Perceptual, read_features
 

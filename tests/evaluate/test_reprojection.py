@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from srnet.evaluate.reprojection import reprojection_error
-from srnet.prepare.geometry import ConeBeam, View
+from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.project_drr import cast_rays
-from srnet.volume import Grid, Volume
 
 SPACING_MM = (4.0, 3.0, 2.5)
 BEAM = ConeBeam(541.0, 949.0)

@@ -5,12 +5,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from srnet.cli import main
-from srnet.errors import SrnetError
-from srnet.evaluate.columns import METRICS
-from srnet.evaluate.metrics import paper_scores, strict_scores
+from srnet.commands.main import main
+from srnet.core.errors import SrnetError
+from srnet.evaluate.metrics import METRICS, paper_scores, strict_scores
 from srnet.evaluate.score_files import score_files
-from srnet.volume import Grid, Volume, write_volume
+from srnet.imaging.volume import Grid, Volume, write_volume
 
 SPACING_MM = (4.0, 3.0, 2.5)
 

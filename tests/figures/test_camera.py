@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from srnet.figures.camera import Camera, fit, position_mm, towards
-from srnet.volume import Grid
+from srnet.imaging.volume import Grid
 
 GRID = Grid((10, 20, 30), (3.0, 2.0, 1.0), (0.0, 0.0, 0.0))
 

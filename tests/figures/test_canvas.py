@@ -2,8 +2,8 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
+from srnet.core.stamp import stamped
 from srnet.figures.canvas import INK, new_figure, save_figure, style
-from srnet.stamp import stamped
 
 
 def fail_in_style():

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.figures.cases import choose_scans, hounsfield, network_value, read_case
 
 

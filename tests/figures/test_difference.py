@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srnet.figures.difference import mean_difference, worst_window
+from srnet.figures.render_comparison import mean_difference, worst_window
 
 
 @given(st.tuples(st.integers(4, 12), st.integers(4, 12), st.integers(4, 12)), st.data())

@@ -3,10 +3,10 @@ import sys
 import numpy as np
 import pytest
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.figures.camera import Camera, towards
 from srnet.figures.isosurface import Scene, Shot, render_surfaces
-from srnet.volume import Grid
+from srnet.imaging.volume import Grid
 
 GRID = Grid((20, 20, 20), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
 

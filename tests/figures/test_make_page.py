@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from srnet.config.figures import FigureSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.figures.make_page import PageParts, make_page
-from srnet.page import html_page
+from srnet.tables.page import html_page
 
 
 @pytest.fixture

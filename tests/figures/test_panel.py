@@ -3,7 +3,7 @@ import pytest
 
 from srnet.figures.canvas import new_figure
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL, draw, scale_bar
-from srnet.volume import Grid
+from srnet.imaging.volume import Grid
 
 GRID = Grid((4, 5, 6), (3.0, 2.0, 1.0), (0.0, 0.0, 0.0))
 

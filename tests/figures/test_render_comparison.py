@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from srnet.config.figures import FigureSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.figures import render_comparison as module
 from srnet.figures.render_comparison import Compared, render_comparison
 

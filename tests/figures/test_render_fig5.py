@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srnet.acquire.scans import list_scans
+from srnet.acquire.acquire import list_scans
 from srnet.config.cohort import CohortSettings
 from srnet.config.figures import FigureSettings
 from srnet.config.prepare import BoneSettings
-from srnet.errors import ScanRejected
+from srnet.core.errors import ScanRejected
 from srnet.figures import render_fig5 as module
 
 

@@ -2,8 +2,8 @@ import numpy as np
 from PIL import Image
 
 from srnet.config.figures import FigureSettings
+from srnet.core.stamp import stamped
 from srnet.figures.render_overview import render_overview
-from srnet.stamp import stamped
 
 
 def test_overview_is_reproducible_and_names_its_record(fake_run, tmp_path):

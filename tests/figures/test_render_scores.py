@@ -2,14 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srnet.evaluate.columns import COLUMNS
 from srnet.evaluate.evaluate import KEYS
-from srnet.figures.render_scores import FLOOR, SHOWN, scores_page
+from srnet.evaluate.metrics import COLUMNS
+from srnet.figures.render_scores import BASELINE_GREY, SHOWN, scores_page
 
 
 @pytest.fixture
 def scores():
-    """Two rows of ten scans; the floor has no surface to measure a distance to."""
+    """Two rows of ten scans; the baseline has no surface to measure a distance to."""
     values = pd.DataFrame(
         np.arange(10.0)[:, None] + np.arange(len(COLUMNS)), columns=COLUMNS, index=range(10)
     )
@@ -38,7 +38,7 @@ def test_floors_are_grey_and_good_directions_are_named(scores):
     page = scores_page(scores)
     panel = _panel(page, "MAE_bone")
     assert panel.collections[1].get_facecolor()[0][:3] == pytest.approx(
-        [int(FLOOR[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        [int(BASELINE_GREY[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     )
     assert panel.get_title(loc="right") == "← better"
     assert _panel(page, "Dice").get_title(loc="right") == "better →"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srnet.errors import SrnetError
-from srnet.figures import niivue
+from srnet.core.errors import SrnetError
+from srnet.figures import viewer as niivue
 from srnet.figures.cases import read_case
 from srnet.figures.viewer import viewer_html
-from srnet.volume import Grid, Volume
+from srnet.imaging.volume import Grid, Volume
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from srnet.nets.activation import ACTIVATIONS, start_awake
+from srnet.nets.reconstructor import ACTIVATIONS, start_awake
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

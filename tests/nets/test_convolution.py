@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv3d
 
-from srnet.nets.convolution import RepeatedConv3d, SlicewiseConv3d, to_channels_last
+from srnet.nets.layers import RepeatedConv3d, SlicewiseConv3d, to_channels_last
 
 
 @pytest.mark.parametrize("edge", [3, 4, 9])

@@ -1,7 +1,7 @@
 import torch
 
-from srnet.losses import lsgan_discriminator
 from srnet.nets.discriminator import Discriminator
+from srnet.train.losses import lsgan_discriminator
 
 
 def test_the_published_size():

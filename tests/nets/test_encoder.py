@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from srnet.nets.encoder import BASE, Encoder, map_sizes, skip_channels
+from srnet.nets.trunk import BASE, Encoder, map_sizes, skip_channels
 
 
 def test_maps_and_channels_are_the_published_ones():

@@ -1,6 +1,6 @@
 import torch
 
-from srnet.nets.lift import BottomLift, SkipLift, volume_channels
+from srnet.nets.trunk import BottomLift, SkipLift, volume_channels
 
 
 def test_channels_are_the_published_ones():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from srnet.nets.normalisation import InstanceNorm3d
+from srnet.nets.layers import InstanceNorm3d
 
 
 @pytest.mark.parametrize("affine", [False, True])

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from srnet.config.nets import Srnet3dSettings, X2ctSettings
-from srnet.nets.aspp import Aspp
 from srnet.nets.registry import build_body
+from srnet.nets.srnet3d import Aspp
 
 SIZE = 32
 SWITCHES = [

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from srnet.nets.texture import Texture, _regions, cooccurrence, encode_levels
+from srnet.nets.srte import Texture, _regions, cooccurrence, encode_levels
 
 
 def test_levels_are_bin_centres():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import Scan
-from srnet.volume import Grid, Volume
+from srnet.acquire.scan import Scan
+from srnet.imaging.volume import Grid, Volume
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from srnet.prepare.box import bounding_box
+from srnet.prepare.masks import bounding_box
 
 
 def test_bounding_box_encloses_exactly_and_margins_stop_at_the_edge():

@@ -1,7 +1,12 @@
 import pytest
 
-from srnet.errors import ScanRejected
-from srnet.prepare.guards import check_amount, check_centres, warn_of_contrast, warn_of_metal
+from srnet.core.errors import ScanRejected
+from srnet.prepare.separate_bone import (
+    check_amount,
+    check_centres,
+    warn_of_contrast,
+    warn_of_metal,
+)
 
 
 @pytest.mark.parametrize(("centre", "threshold"), [(241, 160), (380, 226), (365, 199)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
-from srnet.histogram import count_hu
+from srnet.imaging.histogram import count_hu
 from srnet.prepare.kmeans import cluster_histogram
 
 

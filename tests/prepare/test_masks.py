@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from srnet.imaging.volume import Axis
 from srnet.prepare.masks import (
     close_gaps,
     core,
@@ -8,7 +9,6 @@ from srnet.prepare.masks import (
     keep_cortical_pieces,
     largest_piece,
 )
-from srnet.volume import Axis
 
 
 def box(shape, *sides):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
-from srnet.errors import ScanRejected, SrnetError
-from srnet.prepare.geometry import ConeBeam, View
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.volume import Axis, Grid, Volume
 from srnet.prepare.project_drr import cast_rays, project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import Axis, Grid, Volume
 
 PAPER = ConeBeam(541, 949)
 CENTRE_MM = np.array([6.0, -9.0, 13.0])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from srnet.config.prepare import ResampleSettings
-from srnet.errors import ScanRejected
+from srnet.core.errors import ScanRejected
+from srnet.imaging.volume import AIR_HU, Grid, Volume
 from srnet.prepare.resample_volume import resample_volume, target_grid
-from srnet.volume import AIR_HU, Grid, Volume
 
 RESIZE, ISOTROPIC = ResampleSettings(), ResampleSettings(mode="isotropic")
 MODES = [RESIZE, ISOTROPIC]

@@ -3,9 +3,9 @@ import pytest
 from scipy import ndimage
 
 from srnet.config.prepare import BoneSettings
-from srnet.errors import ScanRejected, SrnetError
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.volume import AIR_HU, Grid, Volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.volume import AIR_HU, Grid, Volume
 
 WINDOW, LITERAL = BoneSettings(), BoneSettings(variant="literal")
 SHARED = ["tptbox-ct-label22", "totalseg-example", "openkbp-002", "openkbp-005", "openkbp-028"]
@@ -152,7 +152,7 @@ def test_amount_of_bone_in_real_scans(real_ct, name, millilitres):
 @pytest.fixture(scope="session")
 def labelled(real_ct, srnet_data):
     """Return a lumbar scan's CT, its vertebrae and their parts, on one grid."""
-    from srnet.volume import canonical, import_image
+    from srnet.imaging.volume import canonical, import_image
 
     name = "tptbox-ct-label22"
     vertebrae, parts = (

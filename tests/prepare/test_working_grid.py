@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from srnet.imaging.volume import Grid
 from srnet.prepare.working_grid import WorkingGrid
-from srnet.volume import Grid
 
 
 def blocks(*spacing):

@@ -82,9 +82,9 @@ def test_the_paper_columns_come_first_and_in_order(table):
 @pytest.mark.slow
 def test_training_beats_the_floors_that_know_no_geometry(table):
     """A loss that is switched off or weighted wrongly leaves the network below them."""
-    for floor in ("All zero", "Mean volume"):
-        assert table.loc["X2CT", "CS"] > table.loc[floor, "CS"]
-        assert table.loc["X2CT", "PSNR3D"] > table.loc[floor, "PSNR3D"]
+    for baseline in ("All zero", "Mean volume"):
+        assert table.loc["X2CT", "CS"] > table.loc[baseline, "CS"]
+        assert table.loc["X2CT", "PSNR3D"] > table.loc[baseline, "PSNR3D"]
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from srnet.core.stamp import record_id
 from srnet.provenance import claim
-from srnet.provenance.digest import ROOT, code_digest, code_listing
+from srnet.provenance.claim import Run, start_run
+from srnet.provenance.code import ROOT, code_digest, code_listing
 from srnet.provenance.record import Job, recorded
-from srnet.provenance.run import Run, start_run
-from srnet.stamp import record_id
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LICENCES = {"a": "CC0-1.0", "b": "CC0-1.0", "c": "CC-BY-4.0"}

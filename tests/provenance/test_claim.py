@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.provenance import claim as module
 from srnet.provenance.claim import RUN_VARIABLE, at_work, claim
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from srnet.cli import main
+from srnet.commands.main import main
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def test_a_changed_scan_is_named(pipeline, second, capsys):
 
 def test_changed_code_is_named_by_file(pipeline, second, capsys, monkeypatch):
     first = pipeline.run()
-    from srnet.provenance import digest
+
+    from srnet.provenance import code as digest
 
     real = digest._source_digest
     digest.code_digest.cache_clear()

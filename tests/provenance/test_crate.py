@@ -14,8 +14,8 @@ import requests_cache
 import urllib3
 from rocrate_validator.utils.paths import get_default_http_cache_path
 
-from srnet.cli import main
-from srnet.provenance.digest import ROOT
+from srnet.commands.main import main
+from srnet.provenance.code import ROOT
 
 CONTEXTS = {
     "https://w3id.org/ro/crate/1.1/context": "ro-crate-1.1-context.jsonld",

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from srnet.cli import main
-from srnet.errors import SrnetError
+from srnet.commands.main import main
+from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
 from srnet.provenance.explain import explain
 from srnet.provenance.store import Store

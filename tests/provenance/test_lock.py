@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from srnet.cli import main
+from srnet.commands.main import main
 from srnet.provenance.chain import read_chain
 from srnet.provenance.lock import lock_text
 from srnet.provenance.record import Job, recorded

@@ -7,9 +7,8 @@ import warnings
 
 import pytest
 
-from srnet.errors import SrnetError
-from srnet.provenance.log import logged
-from srnet.provenance.record import Job
+from srnet.core.errors import SrnetError
+from srnet.provenance.record import Job, logged
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from srnet.errors import ScanRejected, SrnetError
-from srnet.provenance.digest import file_digest
+from srnet.core.digest import file_digest
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.core.rejection import bury
+from srnet.core.stamp import record_id
 from srnet.provenance.environment import git_state
 from srnet.provenance.record import Job, recorded
 from srnet.provenance.store import Store, find_store
 from srnet.provenance.verify import verify
-from srnet.rejection import bury
-from srnet.stamp import record_id
 
 MODEL = "models/x2ct/model.safetensors"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from srnet.cli import main
-from srnet.errors import SrnetError
+from srnet.commands.main import main
+from srnet.core.errors import SrnetError
 from srnet.provenance.store import Store
 from srnet.provenance.verify import verify
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from srnet.cli import main
-from srnet.errors import SrnetError
-from srnet.provenance import digest
+from srnet.commands.main import main
+from srnet.core.errors import SrnetError
+from srnet.provenance import code as digest
 from srnet.provenance import verify as module
+from srnet.provenance.claim import Run, start_run
 from srnet.provenance.record import Job, recorded
-from srnet.provenance.run import Run, start_run
 from srnet.provenance.verify import verify
 
 TABLE = "table1.csv"

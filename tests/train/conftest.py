@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from srnet.config.nets import Net
 from srnet.config.train import TrainSettings
-from srnet.nets.projector import projections
+from srnet.physics.projector import projections
 from srnet.train.train import TrainingRun
 
 SIZE = 32

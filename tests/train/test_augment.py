@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from srnet.config.train import AugmentSettings
-from srnet.nets.views import Views
-from srnet.train.augment import augment
+from srnet.physics.views import Views
+from srnet.train.trainer import augment
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.nets.registry import build_net
 from srnet.train.checkpoint import (
     ModelCard,

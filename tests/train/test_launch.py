@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from srnet.config.train import TrainSettings
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.train.launch import launch
 from srnet.train.train import train
 

@@ -1,7 +1,7 @@
 import torch
 
 from srnet.config.train import TrainSettings
-from srnet.train.optimiser import build_optimiser
+from srnet.train.trainer import build_optimiser
 
 
 def test_frozen_parameters_are_left_out():

@@ -4,18 +4,17 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from srnet.acquire.acquire import acquire
-from srnet.acquire.scans import list_scans
+from srnet.acquire.acquire import acquire, list_scans
 from srnet.config.cohort import CohortSettings
 from srnet.config.nets import Net
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 from srnet.dataset.pack_dataset import Sample, write_samples
 from srnet.dataset.split_cohort import SplitScan
+from srnet.dataset.tensors import load_samples
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
-from srnet.train.data import load_samples
 from srnet.train.launch import build_fabric
 from srnet.train.trainer import Trainer
 

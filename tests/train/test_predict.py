@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
+from srnet.dataset.tensors import load_samples
 from srnet.train.checkpoint import ModelCard, load_model, save_model
-from srnet.train.data import load_samples
 from srnet.train.predict import predict
 
 

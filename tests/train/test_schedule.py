@@ -2,7 +2,7 @@
 
 import pytest
 
-from srnet.train.schedule import SCHEDULES, learning_rate_factor
+from srnet.train.trainer import SCHEDULES, learning_rate_factor
 
 
 @pytest.mark.parametrize(

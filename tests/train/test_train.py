@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
 from srnet.train.checkpoint import load_model, load_tensors
 from srnet.train.train import Paths, resume_file, train
 from srnet.train.trainer import Trainer

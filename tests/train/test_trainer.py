@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from srnet.train.data import load_samples
+from srnet.dataset.tensors import load_samples
 from srnet.train.launch import build_fabric
 from srnet.train.trainer import Trainer
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from srnet.errors import SrnetError
+from srnet.core.errors import SrnetError
+from srnet.dataset.tensors import load_samples
 from srnet.nets.reconstructor import Reconstructor
-from srnet.train.data import load_samples
 from srnet.train.validate import raise_if_dead, validate
 
 CPU = torch.device("cpu")

@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("srnet", "workflow", "envs", "Snakefile", "requirements.lock")
 TARGETS = ("results/table1.csv", "results/figures/overview.png")
-COMMAND_LINE = "from srnet.cli import main; raise SystemExit(main())"
+COMMAND_LINE = "from srnet.commands.main import main; raise SystemExit(main())"
 EVERYTHING = ("all", "clinical")
 CONFIG = """\
 cohort:

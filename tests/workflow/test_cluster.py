@@ -19,8 +19,8 @@ import yaml
 from loopback_slurm import LoopbackSlurm  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 
+from srnet.acquire.acquire import list_scans
 from srnet.acquire.batches import batch_scans
-from srnet.acquire.scans import list_scans
 from srnet.config.cohort import CohortSettings
 
 COHORT = {"sources": [{"kind": "phantom", "count": 5, "spacing_mm": 4.0}]}

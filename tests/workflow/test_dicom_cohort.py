@@ -6,9 +6,9 @@ import pytest
 import SimpleITK
 import yaml
 
-from srnet.acquire.phantom import read
-from srnet.acquire.scans import Scan
-from srnet.volume import write_volume
+from srnet.acquire.generated import read
+from srnet.acquire.scan import Scan
+from srnet.imaging.volume import write_volume
 
 CONFIG = {
     "size": 32,

@@ -8,10 +8,10 @@ from fnmatch import fnmatch
 
 import pytest
 
-from srnet.acquire.scans import SOURCES
+from srnet.acquire.acquire import SOURCES
 from srnet.config.run import Config
 from srnet.nets.registry import NETS as NETWORK_MODULES
-from srnet.provenance.digest import ROOT, import_closure
+from srnet.provenance.code import ROOT, import_closure
 
 PACKAGE = ROOT / "srnet"
 EVERYTHING = ("all", "clinical")
@@ -28,7 +28,7 @@ TABLES = "make_table score_regions"
 DATASETS = f"{SLICES} make_page export_model score_regions"
 COHORT = "split_cohort pack_dataset export_model"
 SOURCED = f"acquire {COHORT} score_regions render_fig5"
-XRAYS = f"{DATASETS} {SCORED} {NETWORKS} project_drr pack_dataset predict_floor"
+XRAYS = f"{DATASETS} {SCORED} {NETWORKS} project_drr pack_dataset predict_baseline"
 VOLUMES = f"{XRAYS} acquire separate_bone resample_volume split_cohort"
 
 # Source files below srnet/, and the stages whose code they are: these run again when one of
@@ -42,7 +42,7 @@ CODE = {
     # The ground
     "foreign.py nifti.py rejection.py volume.py": VOLUMES,
     "xray.py": XRAYS,
-    "target.py": f"{DATASETS} {NETWORKS} resample_volume predict_floor",
+    "target.py": f"{DATASETS} {NETWORKS} resample_volume predict_baseline",
     "histogram.py": f"{SOURCED} separate_bone",
     "page.py": f"{TABLES} {PAGES}",
     # A scan
@@ -61,14 +61,14 @@ CODE = {
     "prepare/resample_volume.py": "resample_volume",
     # Scores compare x-rays of the reconstruction with those of the scan.
     "prepare/project_drr.py prepare/geometry.py": f"project_drr {SCORED} reconstruct_films",
-    "prepare/gamma.py train/data.py": "train predict predict_floor reconstruct_films",
+    "prepare/gamma.py train/data.py": "train predict predict_baseline reconstruct_films",
     "dataset/split_cohort.py": COHORT,
     "dataset/pack_dataset.py": "pack_dataset",
     "dataset/samples.py": DATASETS,
-    "dataset/predictions.py": "predict predict_floor reconstruct_films",
+    "dataset/predictions.py": "predict predict_baseline reconstruct_films",
     # Networks; `NETS` says which of them count for which network.
-    "nets/mlem.py nets/precision.py": f"{NETWORKS} measure_flops predict_floor",
-    "nets/projector.py nets/views.py": f"{NETWORKS} measure_flops predict_floor",
+    "nets/mlem.py nets/precision.py": f"{NETWORKS} measure_flops predict_baseline",
+    "nets/projector.py nets/views.py": f"{NETWORKS} measure_flops predict_baseline",
     "nets/registry.py nets/reconstructor.py nets/activation.py": f"{NETWORKS} measure_flops",
     "nets/convolution.py nets/normalisation.py": f"{NETWORKS} measure_flops",
     "nets/encoder.py nets/lift.py": f"{NETWORKS} measure_flops",
@@ -82,7 +82,7 @@ CODE = {
     "train/checkpoint.py": NETWORKS,
     "train/predict.py": "predict reconstruct_films",
     # Scores and tables
-    "evaluate/predict_floor.py": "predict_floor",
+    "evaluate/predict_baseline.py": "predict_baseline",
     "evaluate/measure_flops.py": "measure_flops",
     "evaluate/fetch_lpips.py": "fetch_lpips",
     "evaluate/evaluate.py evaluate/columns.py evaluate/metrics.py": SCORED,
@@ -141,7 +141,7 @@ COMMON_SOURCES = "acquire duplicates integrity remote scans"
 FILES = f"{COMMON_SOURCES} archive dicom local"
 BODY = "morphometry person plates posture shapes skeleton thorax tissue vertebra"
 SOURCE_FILES = {
-    "srnet.acquire.phantom": f"{COMMON_SOURCES} phantom scanner {BODY}",
+    "srnet.phantom.phantom": f"{COMMON_SOURCES} phantom scanner {BODY}",
     "srnet.acquire.local": FILES,
     "srnet.acquire.collection": f"{FILES} collection",
     "srnet.acquire.openkbp": f"{COMMON_SOURCES} openkbp",
@@ -173,12 +173,12 @@ KEYS = {
 # The same for edited source files, seen by the engine itself. The cohort is a folder of
 # scans, the networks are x2ct and srnet3d.
 EDITS = {
-    "srnet/volume.py": {"acquire", "render_fig5"},
+    "srnet/imaging/volume.py": {"acquire", "render_fig5"},
     "srnet/prepare/kmeans.py": {"separate_bone", "render_fig5"},
     "srnet/nets/x2ct.py": {"train", "measure_flops"},
     "srnet/train/worker.py workflow/scripts/train.py": {"train"},
     "srnet/evaluate/metrics.py": {"evaluate", "score_regions"},
-    "srnet/acquire/phantom.py": {"score_regions"},
+    "srnet/phantom/phantom.py": {"score_regions"},
     "srnet/figures/viewer.py": {"make_page", "reconstruct_films"},
     "srnet/acquire/openkbp.py srnet/nets/psr.py srnet/provenance/record.py "
     "srnet/config/train.py srnet/commands/audit.py workflow/scripts/_job.py": set(),

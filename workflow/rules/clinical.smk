@@ -15,7 +15,7 @@ rule export_model:
         split="<results>/split.tsv",
         prediction="<results>/predictions/{method}.h5",
         scores=lambda wildcards: expand(
-            "<results>/scores/{row}.tsv", row=[wildcards.method, *FLOORS]
+            "<results>/scores/{row}.tsv", row=[wildcards.method, *BASELINES]
         ),
     output:
         files=expand("<results>/export/{{method}}/{name}", name=MODEL_FILES),

@@ -6,15 +6,16 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
 from srnet.acquire.batches import batch_scans
-from srnet.acquire.scans import GENERATED, SOURCES, list_scans
+from srnet.acquire.acquire import SOURCES, list_scans
+from srnet.acquire.scan import GENERATED
 from srnet.clinical.case import read_cases
-from srnet.clinical.model_folder import MODEL_FILES
+from srnet.export.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
-from srnet.config.run import FLOORS, Config
-from srnet.errors import SrnetError
+from srnet.config.run import BASELINES, Config
+from srnet.core.errors import SrnetError
 from srnet.provenance.claim import join
-from srnet.provenance.digest import code_digest, code_listing
-from srnet.provenance.run import Run, start_run
+from srnet.provenance.code import code_digest, code_listing
+from srnet.provenance.claim import Run, start_run
 
 CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.
@@ -74,11 +75,11 @@ def scan_row(scan):
 def acquire_code(scans):
     """Digest the code of the source of a batch only."""
     source = SCANS[scans[0]].source
-    return lambda wildcards: digest_code("acquire", SOURCES[source])
+    return lambda wildcards: digest_code("acquire", SOURCES[source].__name__)
 
 
 def cohort_code(rule, *modules):
-    sources = {SOURCES[scan.source] for scan in SCANS.values()}
+    sources = {SOURCES[scan.source].__name__ for scan in SCANS.values()}
     return digest_code(rule, *sorted(sources), *modules)
 
 
@@ -148,7 +149,7 @@ def caption(figure):
 
 def table_scores(wildcards):
     return expand(
-        "<results>/scores/{row}.tsv", row=[*FLOORS, *table_methods(wildcards)]
+        "<results>/scores/{row}.tsv", row=[*BASELINES, *table_methods(wildcards)]
     )
 
 
@@ -225,5 +226,5 @@ wildcard_constraints:
     scan=one_of(SCANS),
     part="train|validation|test",
     method=one_of(CONFIG.methods),
-    floor=one_of(FLOORS),
+    baseline=one_of(BASELINES),
     table="table[123]",

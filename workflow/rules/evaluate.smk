@@ -1,24 +1,24 @@
-rule predict_floor:
+rule predict_baseline:
     input:
         train="<results>/dataset/train.h5",
         test="<results>/dataset/test.h5",
     output:
-        prediction="<results>/predictions/{floor}.h5",
+        prediction="<results>/predictions/{baseline}.h5",
     log:
-        "<results>/logs/predict_floor/{floor}.log",
+        "<results>/logs/predict_baseline/{baseline}.log",
     benchmark:
-        "<results>/benchmarks/predict_floor/{floor}.jsonl"
+        "<results>/benchmarks/predict_baseline/{baseline}.jsonl"
     conda:
         "../../envs/srnet.yaml"
     resources:
         mem_mb=memory_mb(8000),
         runtime=120,
     params:
-        code=code("predict_floor"),
+        code=code("predict_baseline"),
     message:
-        "Reconstruct the test set without learning: {wildcards.floor}"
+        "Reconstruct the test set without learning: {wildcards.baseline}"
     script:
-        "../scripts/predict_floor.py"
+        "../scripts/predict_baseline.py"
 
 
 rule measure_flops:
@@ -90,7 +90,7 @@ rule score_regions:
     input:
         test="<results>/dataset/test.h5",
         predictions=expand(
-            "<results>/predictions/{row}.h5", row=[*FLOORS, *TABLES.table1]
+            "<results>/predictions/{row}.h5", row=[*BASELINES, *TABLES.table1]
         ),
         labels=[scan.labels for scan in LABELLED if scan.labels != GENERATED],
     output:
@@ -113,7 +113,7 @@ rule score_regions:
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,
         # Labels lie in files or are generated: no other source has code for them.
-        code=code("score_regions", SOURCES["phantom"]),
+        code=code("score_regions", SOURCES["phantom"].__name__),
     message:
         "Score the rows of Table I by vertebra and region"
     script:
@@ -122,7 +122,7 @@ rule score_regions:
 
 rule compare_methods:
     input:
-        scores=expand("<results>/scores/{row}.tsv", row=[*FLOORS, *METHODS]),
+        scores=expand("<results>/scores/{row}.tsv", row=[*BASELINES, *METHODS]),
     output:
         scores="<results>/scores.tsv",
         comparison=report("<results>/comparison.tsv", category="Tables"),

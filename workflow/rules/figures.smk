@@ -69,7 +69,7 @@ rule render_fig5:
         scan=SEPARATED.plain(),
         seed=CONFIG.seed,
         bone=CONFIG.bone.plain(),
-        code=code("render_fig5", SOURCES[SEPARATED.source]),
+        code=code("render_fig5", SOURCES[SEPARATED.source].__name__),
     message:
         "Render Fig. 5: the separation of bone in {params.scan[scan_id]}"
     script:
@@ -113,7 +113,7 @@ rule render_comparison:
 rule render_scores:
     input:
         scores=expand(
-            "<results>/scores/{row}.tsv", row=[*FLOORS, *CONFIG.tables.table1]
+            "<results>/scores/{row}.tsv", row=[*BASELINES, *CONFIG.tables.table1]
         ),
     output:
         figure=report(

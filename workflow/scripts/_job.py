@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 from snakemake.iocontainers import InputFiles, Namedlist, OutputFiles, Params, Snakemake, Wildcards
 
-from srnet.provenance.log import logged
-from srnet.provenance.record import Job, recorded
-from srnet.rejection import bury
+from srnet.core.rejection import bury
+from srnet.provenance.record import Job, logged, recorded
 
 
 @contextmanager

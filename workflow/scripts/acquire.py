@@ -4,9 +4,9 @@ from _job import job, per_scan
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.duplicates import voxel_hash
-from srnet.acquire.scans import Scan
-from srnet.atomic import write_text
-from srnet.volume import write_volume
+from srnet.acquire.scan import Scan
+from srnet.core.atomic import write_text
+from srnet.imaging.volume import write_volume
 
 for one in per_scan(snakemake):
     with job(one):

@@ -2,7 +2,7 @@
 
 from _job import job
 
-from srnet.evaluate.compare_methods import compare_methods
+from srnet.tables.compare_methods import compare_methods
 
 with job(snakemake):
     compare_methods(

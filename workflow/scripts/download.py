@@ -3,7 +3,7 @@
 from _job import job
 
 from srnet.acquire.download import Client
-from srnet.acquire.remote import Remote
+from srnet.acquire.scan import Remote
 
 with job(snakemake):
     Client().fetch(Remote.parse(snakemake.params.remote), snakemake.output.file)

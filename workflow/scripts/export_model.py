@@ -4,7 +4,7 @@ from pathlib import Path
 
 from _job import job
 
-from srnet.clinical.export_model import RunFiles, export_model
+from srnet.export.export_model import RunFiles, export_model
 
 with job(snakemake):
     files = snakemake.input

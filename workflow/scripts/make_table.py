@@ -2,7 +2,7 @@
 
 from _job import job
 
-from srnet.evaluate.make_table import TableCohort, make_table
+from srnet.tables.make_table import TableCohort, make_table
 
 with job(snakemake):
     make_table(

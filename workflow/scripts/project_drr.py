@@ -3,9 +3,9 @@
 from _job import job, per_scan
 
 from srnet.config.prepare import DrrSettings
+from srnet.imaging.volume import read_volume
+from srnet.imaging.xray import write_xray
 from srnet.prepare.project_drr import project_drr
-from srnet.volume import read_volume
-from srnet.xray import write_xray
 
 for one in per_scan(snakemake):
     with job(one):

@@ -6,9 +6,9 @@ from pathlib import Path
 from _job import job
 
 from srnet.clinical.case import Case
-from srnet.clinical.model_folder import open_model
 from srnet.clinical.reconstruct_films import reconstruct_case_to
 from srnet.config.clinical import ClinicalSettings
+from srnet.export.model_folder import open_model
 
 with job(snakemake):
     result = reconstruct_case_to(

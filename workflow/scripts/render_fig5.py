@@ -2,7 +2,7 @@
 
 from _job import job
 
-from srnet.acquire.scans import Scan
+from srnet.acquire.scan import Scan
 from srnet.config.figures import FigureSettings
 from srnet.config.prepare import BoneSettings
 from srnet.figures.render_fig5 import render_fig5

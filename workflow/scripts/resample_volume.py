@@ -3,8 +3,8 @@
 from _job import job, per_scan
 
 from srnet.config.prepare import ResampleSettings
+from srnet.imaging.volume import read_volume, write_volume
 from srnet.prepare.resample_volume import resample_volume
-from srnet.volume import read_volume, write_volume
 
 for one in per_scan(snakemake):
     with job(one):

@@ -2,8 +2,8 @@
 
 from _job import job
 
-from srnet.acquire.scans import Scan
-from srnet.evaluate.score_regions import score_regions, write_regions
+from srnet.acquire.scan import Scan
+from srnet.tables.score_regions import score_regions, write_regions
 
 with job(snakemake):
     scores = score_regions(

@@ -2,8 +2,8 @@
 
 from _job import job
 
-from srnet.acquire.scans import Scan
-from srnet.config.dataset import SplitSettings
+from srnet.acquire.scan import Scan
+from srnet.config.cohort import SplitSettings
 from srnet.dataset.split_cohort import read_digests, split_cohort, write_rejected, write_split
 
 with job(snakemake):

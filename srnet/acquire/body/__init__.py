@@ -1,1 +1,0 @@
-"""Anatomy of the generated patients: measures, posture, bones, soft tissue."""

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, rejected scans, atomic writes, the record stamp."""

@@ -1,0 +1,82 @@
+"""Atomic writes: a killed job leaves no half file that looks whole.
+
+Output folders that are never overwritten.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from srnet.core.errors import SrnetError
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial\..+")
+
+
+def is_partial(path: str | Path) -> bool:
+    """Tell from its name whether a file or folder is, or lies in, something half-written."""
+    return any(_PARTIAL.fullmatch(part) for part in Path(path).parts)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a path beside `target` that takes its name only on success.
+
+    The temporary file keeps all suffixes of the target (`.nii.gz`), since most
+    writers choose their format by them. Folders are made as needed. On an
+    exception the temporary file is removed and the target is left untouched.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(target)
+    try:
+        yield partial
+        with partial.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside `target` that takes its name only on success.
+
+    `target` must not exist, or be an empty folder. On an exception nothing is
+    left behind.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(target)
+    partial.mkdir()
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write `text` to `target` atomically, in UTF-8."""
+    with atomic_path(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def refuse_existing(out: str | Path) -> None:
+    """Refuse to write where something is already.
+
+    Raises
+    ------
+    SrnetError
+        If `out` is a file, or a folder that is not empty.
+    """
+    out = Path(out)
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise SrnetError(f"{out}: already exists; choose another folder, or remove it first")

@@ -1,0 +1,1 @@
+"""Volumes, x-rays, their files, units and geometry."""

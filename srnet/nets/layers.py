@@ -1,0 +1,102 @@
+"""Two 3-D convolutions with the values of `nn.Conv3d`, arranged to cost less.
+
+Both keep the parameters and the operator of the published layers; only the
+order of the arithmetic differs.
+
+Instance normalisation that keeps the layout of its input.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv3d, pad
+
+
+class RepeatedConv3d(nn.Conv3d):
+    """A 3 x 3 x 3 convolution of a map repeated along the depth.
+
+    All slices but the outermost come out equal, so three are computed.
+
+    Parameters
+    ----------
+    channels
+        Input and output channels.
+    edge
+        How often the map is repeated, at least 3.
+    """
+
+    def __init__(self, channels: int, edge: int) -> None:
+        super().__init__(channels, channels, 3, padding=1)
+        self.edge = edge
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Return (N, C, edge, E, E) for a map (N, C, E, E)."""
+        three = feature.unsqueeze(2).expand(-1, -1, 3, -1, -1)
+        slices = conv3d(three, self.weight, self.bias, padding=1)
+        inner = slices[:, :, 1:2].expand(-1, -1, self.edge - 2, -1, -1)
+        return torch.cat([slices[:, :, :1], inner, slices[:, :, 2:]], dim=2)
+
+
+class SlicewiseConv3d(nn.Conv3d):
+    """A convolution to one channel, as 2-D convolutions that are summed over depth.
+
+    Convolution libraries are slow at a large kernel with a single output
+    channel; here the kernel's depth becomes the output channels.
+
+    Parameters
+    ----------
+    channels
+        Input channels.
+    kernel
+        Edge of the cubic kernel, odd.
+    """
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__(channels, 1, kernel, padding=kernel // 2)
+        self.bias: nn.Parameter
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """Return (N, 1, D, H, W) float32 for a volume (N, C, D, H, W)."""
+        batch, channels, depth, rows, columns = volume.shape
+        kernel = self.kernel_size[0]
+        slices = volume.transpose(1, 2).reshape(batch * depth, channels, rows, columns)
+        taps = conv2d(
+            slices.contiguous(memory_format=torch.channels_last),
+            self.weight[0].transpose(0, 1).contiguous(memory_format=torch.channels_last),
+            padding=kernel // 2,
+        )
+        planes = taps.float().reshape(batch, depth, kernel, rows, columns).unbind(dim=2)
+        shifts = range(-(kernel // 2), kernel // 2 + 1)
+        shifted = [
+            pad(plane, (0, 0, 0, 0, -s, s)) for s, plane in zip(shifts, planes, strict=True)
+        ]
+        values = torch.stack(shifted).sum(dim=0) + self.bias
+        return values.unsqueeze(1)
+
+
+def to_channels_last(net: nn.Module) -> None:
+    """Lay the weights of 3-D convolutions out so that libraries take their fast paths.
+
+    Values stay the same; on a CPU a step is about twice as fast.
+    """
+    for parameter in net.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+
+
+class InstanceNorm3d(nn.InstanceNorm3d):
+    """PyTorch's instance normalisation, as a batch normalisation of each sample.
+
+    PyTorch's own rearranges volumes in channels-last layout, so that every convolution
+    after it has to turn them back: on a CPU a block of convolution and normalisation
+    takes a third longer.
+    """
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """Return (N, C, D, H, W) with mean 0 and variance 1 over each channel's voxels."""
+        samples = [
+            torch.batch_norm(
+                *(sample, self.weight, self.bias, None, None, True, 0.0, self.eps, False)
+            )
+            for sample in volume.split(1)  # type: ignore[no-untyped-call]
+        ]
+        return torch.cat(samples)

@@ -1,0 +1,354 @@
+"""Everything around the bones: outline, fat, muscle, lungs, organs, discs, cord.
+
+Later parts are painted over earlier ones with the share of each voxel that
+they fill, so that borders show partial volume.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srnet.phantom.person import Person
+from srnet.phantom.posture import SpinalColumn, Vertebra
+from srnet.phantom.shapes import Field, Frame, Lattice, Points, Triple, bar, ellipsoid, pillar
+from srnet.phantom.thorax import cage, ribs
+from srnet.phantom.vertebra import body_heights
+
+AIR, FAT, MUSCLE, LUNG = -1000.0, -100.0, 55.0, -850.0
+
+# Level or height above one: half width, half depth, and column to skin at the back, mm.
+_OUTLINE: tuple[tuple[str, float, float, float, float], ...] = (
+    ("C1", 185, 8, 8, -6),
+    ("C1", 165, 55, 65, 50),
+    ("C1", 90, 80, 101, 86),
+    ("C1", 20, 70, 96, 72),
+    ("C3", 0, 60, 70, 60),
+    ("C6", 0, 68, 66, 74),
+    ("C7", 0, 84, 72, 83),
+    ("T1", 0, 130, 78, 84),
+    ("T3", 0, 178, 94, 86),
+    ("T8", 0, 168, 111, 78),
+    ("T12", 0, 156, 108, 81),
+    ("L3", 0, 152, 105, 88),
+    ("S1", 0, 176, 108, 94),
+    ("S1", -180, 190, 104, 96),
+)
+
+# HU, level, right, anterior of the column, half axes: mm in an average adult.
+_ORGANS: tuple[tuple[float, str, tuple[float, float], tuple[float, float, float]], ...] = (
+    (45, "T8", (-24, 74), (50, 42, 56)),
+    (62, "T12", (62, 48), (78, 72, 68)),
+    (50, "T12", (-96, -4), (26, 40, 48)),
+    (35, "L2", (66, -2), (25, 23, 54)),
+    (38, "L1", (-66, -2), (25, 23, 54)),
+    (32, "T12", (-62, 66), (44, 32, 46)),
+    (-880, "T12", (-64, 88), (22, 9, 26)),
+)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """HU on a lattice, painted with partial volume.
+
+    Attributes
+    ----------
+    lattice
+        Where the voxels are.
+    hu
+        float32 HU, changed in place.
+    """
+
+    lattice: Lattice
+    hu: Field
+
+    def blend(
+        self, box: tuple[slice, slice, slice], distance: Field, value: float | Field
+    ) -> None:
+        """Fill the solid of which `distance` is given in `box`."""
+        share = np.clip(0.5 - distance / np.float32(self.lattice.step_mm), 0, 1)
+        self.hu[box] += share * (value - self.hu[box])
+
+    def solid(
+        self,
+        frame: Frame,
+        corners: tuple[Triple, Triple],
+        shape: Callable[[Points], Field],
+        value: float,
+    ) -> None:
+        """Fill a solid given in the coordinates of `frame` within `corners`."""
+        box = self.lattice.around(frame, *corners)
+        if box is not None:
+            self.blend(box, shape(self.lattice.points(box, frame)), value)
+
+    def pipe(
+        self, path: Sequence[NDArray[np.float64]], radii: Sequence[float], value: float
+    ) -> None:
+        """Fill a pipe along world points with a radius at each."""
+        for (start, first), (end, last) in pairwise(zip(path, radii, strict=True)):
+            margin = max(first, last) + self.lattice.step_mm
+            corners = np.minimum(start, end) - margin, np.maximum(start, end) + margin
+            shape = partial(bar, start=start, end=end, radii=(first, last))
+            self.solid(_WORLD, corners, shape, value)
+
+
+_WORLD = Frame(np.zeros(3), np.eye(3))
+
+
+def draw_tissue(
+    lattice: Lattice, person: Person, column: SpinalColumn, rng: np.random.Generator
+) -> Field:
+    """Return the HU of a boneless person on the lattice."""
+    canvas = Canvas(lattice, np.full(lattice.shape, AIR, dtype=np.float32))
+    _draw_table(canvas, person, column)
+    depth_below_skin = _draw_outline(canvas, person, column)
+    _draw_chest(canvas, person, column, rng)
+    _draw_abdomen(canvas, person, column, depth_below_skin)
+    _draw_organs(canvas, person, column, rng)
+    _draw_airways(canvas, person, column)
+    _draw_vessels(canvas, person, column)
+    _draw_column(canvas, person, column)
+    _draw_cartilage(canvas, person, column)
+    _mottle(canvas.hu, lattice.step_mm, rng)
+    return canvas.hu
+
+
+def _outline(person: Person, column: SpinalColumn, heights: Field) -> tuple[Field, Field, Field]:
+    """Return half width, half depth and centre y of the body at world heights."""
+    rows = sorted(
+        (column.height_of(level) + up * person.size, *(v * person.size for v in rest))
+        for level, up, *rest in _OUTLINE
+    )
+    table = np.array(rows).T
+    trunk = np.where(heights < column.height_of("C6"), person.girth, 1.0)
+    wide, deep, back = (np.interp(heights, table[0], row) for row in table[1:])
+    extra = deep * (trunk - 1)
+    centre = column.centre_line(heights, 1) - back - extra * 0.4 + deep + extra
+    return (
+        np.asarray(wide * trunk, np.float32),
+        np.asarray(deep + extra, np.float32),
+        np.asarray(centre, np.float32),
+    )
+
+
+def _draw_table(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    """Draw the couch under the trunk: two carbon shells with foam between."""
+    lattice = canvas.lattice
+    trunk = np.linspace(column.height_of("S1"), column.height_of("T3"), 40, dtype=np.float32)
+    _, deep, centre = _outline(person, column, trunk)
+    top = float((centre - deep).min()) - 2
+    sag = top + 28 * (lattice.ticks(0) / 230) ** 2
+    below = np.broadcast_to((sag[:, None] - lattice.ticks(1))[:, :, None], lattice.shape)
+    everywhere = (slice(None),) * 3
+    for middle, half, value in ((24.0, 23.0, -945.0), (1.5, 1.5, -60.0), (46.0, 1.5, -60.0)):
+        canvas.blend(everywhere, np.abs(below - np.float32(middle)) - np.float32(half), value)
+
+
+def _ellipse(lattice: Lattice, centre: tuple[Field, Field], half: tuple[Field, Field]) -> Field:
+    """Return about the distance in mm to an ellipse given per height; (x, y, z) array."""
+    right = (lattice.ticks(0)[:, None] - centre[0]) / half[0]
+    front = (lattice.ticks(1)[:, None] - centre[1]) / half[1]
+    ratio = np.sqrt((right**2)[:, None, :] + (front**2)[None, :, :])
+    return np.asarray((ratio - 1) * np.minimum(*half), dtype=np.float32)
+
+
+def _draw_outline(canvas: Canvas, person: Person, column: SpinalColumn) -> Field:
+    """Fill the body with fat and, under it, muscle; return the distance to the muscle."""
+    heights = canvas.lattice.ticks(2)
+    wide, deep, centre = _outline(person, column, heights)
+    across = column.centre_line(heights, 0) * np.float32(0.3)
+    skin = _ellipse(canvas.lattice, (across, centre), (wide, deep))
+    everywhere = (slice(None),) * 3
+    canvas.blend(everywhere, skin, FAT)
+    layer = np.where(heights > column.height_of("C7"), 6.0, 13.0 + 40 * max(person.girth - 0.9, 0))
+    muscle: Field = skin + layer.astype(np.float32)
+    canvas.blend(everywhere, muscle, MUSCLE)
+    return muscle
+
+
+def _draw_chest(
+    canvas: Canvas, person: Person, column: SpinalColumn, rng: np.random.Generator
+) -> None:
+    lattice = canvas.lattice
+    heights = lattice.ticks(2)
+    x, y, wide, deep = cage(person, column).at(heights)
+    inside = _ellipse(lattice, (x, y), (wide - 9, deep - 9))
+    right = np.abs(lattice.ticks(0)[:, None] - x)[:, None, :]
+    ahead = lattice.ticks(1)[:, None] - column.centre_line(heights, 1)
+    middle = np.interp(ahead, [-30, 0, 25, 60, 110], [38, 27, 24, 36, 30]) * person.size
+    floor = _diaphragm(person, column, right, ahead[None]) - heights
+    roof = heights - np.float32(column.height_of("T1") + 4)
+    lung = np.maximum(np.maximum(inside, floor), middle[None].astype(np.float32) - right)
+    lung = np.maximum(lung, roof)
+    if not (lung < 0).any():
+        return
+    canvas.blend((slice(None),) * 3, lung, LUNG + _vessel_texture(lattice.shape, rng))
+
+
+def _diaphragm(person: Person, column: SpinalColumn, right: Field, ahead: Field) -> Field:
+    """Return the height of the diaphragm: two domes that fall off to the back."""
+    dome = 34 - 40 * ((right / person.size - 68) / 70) ** 2
+    behind = np.clip((55 - ahead) / 85, 0, 1) ** 2 * 85
+    return np.asarray(column.height_of("T10") + (dome - behind) * person.size, np.float32)
+
+
+def _vessel_texture(shape: tuple[int, int, int], rng: np.random.Generator) -> Field:
+    """Return HU to add to the lung: a mottle, and vessels in cross-section."""
+    coarse = rng.standard_normal([n // 2 + 1 for n in shape], dtype=np.float32)
+    for axis in range(3):
+        coarse = np.repeat(coarse, 2, axis=axis)
+    mottle = coarse[: shape[0], : shape[1], : shape[2]]
+    return 30 * mottle + np.where(mottle > 2, np.float32(350), np.float32(0))
+
+
+def _draw_abdomen(canvas: Canvas, person: Person, column: SpinalColumn, muscle: Field) -> None:
+    """Fill the room between the abdominal wall and the column with visceral fat."""
+    lattice = canvas.lattice
+    heights = lattice.ticks(2)
+    ahead = lattice.ticks(1)[:, None] - column.centre_line(heights, 1)
+    right = np.abs(lattice.ticks(0)[:, None] - column.centre_line(heights, 0))[:, None, :]
+    # Above T11 liver and spleen fill the domes; behind, the room reaches beside the psoas.
+    top = heights - np.minimum(
+        _diaphragm(person, column, right, ahead[None]), np.float32(column.height_of("T11"))
+    )
+    back = np.float32(4) - 34 * np.clip((right - 38) / 45, 0, 1) - ahead[None]
+    wall = np.maximum(muscle + np.float32(16 * person.size), back)
+    bottom = np.float32(column.height_of("S1") - 120 * person.size) - heights
+    canvas.blend((slice(None),) * 3, np.maximum(np.maximum(wall, top), bottom), FAT + 5)
+
+
+def _draw_organs(
+    canvas: Canvas, person: Person, column: SpinalColumn, rng: np.random.Generator
+) -> None:
+    for value, level, place, half in (*_ORGANS, *_bowel(rng)):
+        z = column.height_of(level)
+        x = float(column.centre_line(np.array([z]), 0)[0]) + place[0] * person.size
+        y = float(column.centre_line(np.array([z]), 1)[0]) + place[1] * person.size
+        frame = Frame(np.array([x, y, z]), np.eye(3))
+        size = np.array(half) * person.size
+        reach = size + canvas.lattice.step_mm
+        shape = partial(ellipsoid, centre=(0.0, 0.0, 0.0), half=size.tolist())
+        enhanced = person.contrast_hu * 0.4 if value > 0 else 0.0
+        canvas.solid(frame, (-reach, reach), shape, value + enhanced)
+
+
+def _bowel(
+    rng: np.random.Generator,
+) -> list[tuple[float, str, tuple[float, float], tuple[float, float, float]]]:
+    """Draw loops of bowel in front of the lumbar column, some of them filled with gas."""
+    loops = []
+    for _ in range(16):
+        level = str(rng.choice(["L2", "L3", "L4", "L5"]))
+        place = float(rng.uniform(-95, 95)), float(rng.uniform(48, 105))
+        half = tuple(float(h) for h in rng.uniform(10, 24, 3))
+        loops.append((30.0, level, place, (half[0], half[1], half[2])))
+        if rng.random() < 0.35:
+            loops.append((-850.0, level, place, (half[0] * 0.6, half[1] * 0.6, half[2] * 0.6)))
+    return loops
+
+
+def _beside(
+    person: Person,
+    column: SpinalColumn,
+    levels: Sequence[str],
+    offsets: Sequence[tuple[float, float]],
+) -> list[NDArray[np.float64]]:
+    """Return world points at (right, anterior) offsets from the centres of vertebrae."""
+    path = []
+    for level, (right, front) in zip(levels, offsets, strict=True):
+        z = column.height_of(level)
+        centre = [float(column.centre_line(np.array([z]), axis)[0]) for axis in (0, 1)]
+        path.append(
+            np.array([centre[0] + right * person.size, centre[1] + front * person.size, z])
+        )
+    return path
+
+
+def _draw_airways(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    throat = _beside(
+        person, column, ("C1", "C3", "C5", "C7"), ((0, 24), (0, 24), (0, 27), (0, 28))
+    )
+    canvas.pipe(throat, (9, 9, 7, 8), AIR)
+    trachea = _beside(person, column, ("C7", "T2", "T5"), ((0, 28), (1, 32), (2, 36)))
+    canvas.pipe(trachea, (8, 8.5, 8.5), AIR)
+    for side in (1, -1):
+        bronchus = _beside(person, column, ("T5", "T6"), ((2, 36), (side * 34, 32)))
+        canvas.pipe(bronchus, (7, 5.5), AIR)
+
+
+def _draw_vessels(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    blood = 45 + person.contrast_hu
+    aorta = _beside(
+        person,
+        column,
+        ("T4", "T5", "T8", "T12", "L2", "L4"),
+        ((-14, 52), (-24, 22), (-22, 26), (-10, 32), (-8, 32), (-5, 32)),
+    )
+    canvas.pipe(aorta, (13, 12.5, 12, 11, 10, 9), blood)
+    cava = _beside(person, column, ("T10", "L1", "L4"), ((22, 36), (20, 32), (17, 31)))
+    canvas.pipe(cava, (11, 11, 10), 45 + person.contrast_hu * 0.4)
+    for side in (1, -1):
+        psoas = _beside(
+            person,
+            column,
+            ("L1", "L2", "L3", "L4", "L5", "S1"),
+            tuple(
+                (side * x, y)
+                for x, y in ((28, -8), (32, -5), (37, 0), (43, 6), (50, 14), (60, 28))
+            ),
+        )
+        canvas.pipe(psoas, (6, 10, 14, 17, 19, 18), 58)
+        neck = _beside(person, column, ("C2", "C6"), ((side * 32, 16), (side * 34, 22)))
+        canvas.pipe(neck, (4.5, 5), blood)
+
+
+def _draw_column(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    """Draw discs, the sac and the cord."""
+    for upper in column.vertebrae[1:]:
+        loss = person.fracture_loss if upper.label + 1 == person.fracture else 0.0
+        canvas.solid(
+            upper.frame,
+            ((-32, -26, -upper.measures.height / 2 - 16), (32, 26, -upper.measures.height / 4)),
+            partial(_disc, upper=upper, loss=loss),
+            88.0,
+        )
+    centres = [
+        v.frame.at(0, -v.measures.depth / 2 - v.measures.canal_depth / 2, 0)
+        for v in column.vertebrae
+    ]
+    canvas.pipe(centres, [v.measures.canal_depth / 2 - 0.5 for v in column.vertebrae], 14.0)
+    canvas.pipe(centres[:20], [5.0] * 20, 40.0)
+    canvas.pipe(
+        [centres[-1], column.sacrum.at(0, -27, -4), column.sacrum.at(0, -20, -50)], (8, 7, 3), 8
+    )
+
+
+def _disc(points: Points, upper: Vertebra, loss: float) -> Field:
+    """Return the distance to the disc below a vertebra, with room for a collapsed one."""
+    size = upper.measures
+    top = body_heights(points, size)[0]
+    front = np.clip(points[1] / size.depth + 0.5, 0, 1)
+    bottom = (
+        -size.height / 2 - size.disc * np.float32(1.25) - np.float32(loss * size.height) * front
+    )
+    return pillar(points, (size.width * 0.48, size.depth * 0.49), bottom, top)
+
+
+def _mottle(hu: Field, step_mm: float, rng: np.random.Generator) -> None:
+    """Streak muscle with fat and fat with septa: uneven soft tissue, over some 8 mm."""
+    from scipy.ndimage import zoom
+
+    coarse_shape = [max(round(n * step_mm / 8), 2) for n in hu.shape]
+    coarse = rng.standard_normal(coarse_shape, dtype=np.float32)
+    uneven = zoom(coarse, [n / c for n, c in zip(hu.shape, coarse_shape, strict=True)], order=1)
+    soft = (hu > -150) & (hu < 110)
+    hu[soft] += 20 * uneven[soft] - 45 * np.maximum(uneven[soft] - 0.8, 0) * (hu[soft] > 30)
+
+
+def _draw_cartilage(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    for rib in ribs(person, column):
+        if rib.cartilage:
+            canvas.pipe(rib.cartilage, (5, 5, 5), 105)

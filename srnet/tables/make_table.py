@@ -1,0 +1,175 @@
+"""Stage: make one table of the paper from the scores of its rows.
+
+One `Table` is the source of every format. Its CSV begins with the paper's
+columns in the paper's order, then the strict ones, the 95 % intervals and the
+values that the paper prints. What must be known to read it follows as lines
+that start with `#`: `pandas.read_csv(path, comment="#")` passes over them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from srnet.core.stamp import record_id
+from srnet.evaluate.evaluate import check_same_scans, read_scores
+from srnet.evaluate.metrics import COLUMNS, COUNTS, METRICS, PAPER
+from srnet.tables.printed import SIGNS, TITLES, Traits, printed_name, printed_scores, traits
+from srnet.tables.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
+from srnet.tables.table_formats import Table, reasons, write_table
+
+
+@dataclass(frozen=True)
+class TableCohort:
+    """What became of every scan.
+
+    Attributes
+    ----------
+    split
+        TSV with the columns scan, patient and part.
+    rejected
+        TSV with one row per rejected scan.
+    size
+        Edge of the volumes in voxels.
+    """
+
+    split: str | Path
+    rejected: str | Path
+    size: int
+
+
+def make_table(
+    table: str,
+    scores: Sequence[str | Path],
+    flops: str | Path,
+    methods: Mapping[str, Mapping[str, Any]],
+    cohort: TableCohort,
+    outputs: Sequence[str | Path],
+) -> None:
+    """Write one table in the format that the suffix of each output names.
+
+    Parameters
+    ----------
+    table
+        "table1", "table2" or "table3".
+    scores
+        TSV files of per-scan scores, one per row, named after the row, baselines first.
+    flops
+        JSON file of operation counts by method.
+    methods
+        Network (`net`) and loss weights (`loss`) of every method, as plain types.
+    cohort
+        Lists of the split and of the rejected scans, and the size of the volumes.
+    outputs
+        Files with the suffixes .csv, .md, .tex or .html.
+    """
+    built = build_table(
+        table,
+        scores={Path(path).stem: read_scores(path) for path in scores},
+        flops=_read_counts(flops),
+        methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
+        notes=[*_cohort_notes(cohort), *_flops_notes(methods)],
+    )
+    for output in outputs:
+        write_table(output, built)
+
+
+def build_table(
+    table: str,
+    scores: Mapping[str, pd.DataFrame],
+    flops: Mapping[str, Mapping[str, float]],
+    methods: Mapping[str, Traits],
+    notes: Sequence[str],
+) -> Table:
+    """Return the table as data; see `make_table`.
+
+    Raises
+    ------
+    SrnetError
+        If the rows were not scored on the same scans.
+    """
+    check_same_scans(scores)
+    signs = SIGNS[table]
+    rows = []
+    for name, frame in scores.items():
+        method = methods.get(name, Traits("", published=False))
+        values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
+        values |= flops.get(name, dict.fromkeys(COUNTS, np.nan))
+        rows.append(
+            {
+                "Method": printed_name(name),
+                **{part: method.sign(part) for part in signs},
+                **{metric: values[metric] for metric in METRICS},
+                **_ends(bootstrap_intervals(frame, COLUMNS)),
+                **_printed(table, method),
+            }
+        )
+    fixed = (*notes, *reasons(scores, COLUMNS), _interval_note(scores), _PRINTED_NOTE)
+    record = f"record: {record_id() or 'none, made outside a recorded job'}"
+    return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
+
+
+def _ends(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    return {
+        f"{metric}_{end}": value
+        for metric, ends in intervals.items()
+        for end, value in zip(("low", "high"), ends, strict=True)
+    }
+
+
+def _printed(table: str, method: Traits) -> dict[str, float]:
+    printed = printed_scores(table, method)
+    return {f"{column.name}_printed": printed.get(column.name, np.nan) for column in PAPER}
+
+
+def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which counts of operations are empty, and which leave something out."""
+    notes = [f"FLOPs: empty for baselines: {METRICS['FLOPs'].undefined}"]
+    if any(method["net"].get("physics") == "mlem" for method in methods.values()):
+        notes.append("FLOPs: thop counts no matrix products, so no ML-EM; FLOPs_true has both")
+    return notes
+
+
+_PRINTED_NOTE = (
+    "printed: the paper's values, of its own scans, split and sizes; "
+    "what they can mean: docs/reading-the-tables.md"
+)
+
+
+def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
+    patients = next(iter(scores.values()))["patient"].nunique()
+    if patients < FEWEST_PATIENTS:
+        return f"intervals: none, of fewer than {FEWEST_PATIENTS} patients they mean nothing"
+    return (
+        f"intervals: 95 %, {RESAMPLES} bootstrap samples of {patients} patients; "
+        f"none where fewer than {FEWEST_PATIENTS} have a value"
+    )
+
+
+def _cohort_notes(cohort: TableCohort) -> list[str]:
+    """Count scans, patients, rejected scans and patients on both sides of the split."""
+    split = pd.read_csv(cohort.split, sep="\t", dtype=str, keep_default_na=False)
+    rejected = pd.read_csv(cohort.rejected, sep="\t", dtype=str, keep_default_na=False)
+    test = split[split["part"] == "test"]
+    elsewhere = set(split.loc[split["part"] != "test", "patient"])
+    leaked = set(test["patient"]) & elsewhere
+    return [
+        f"volumes: {cohort.size} voxels a side; the paper's: 128",
+        f"test scans: {len(test)}",
+        f"test patients: {test['patient'].nunique()}",
+        f"rejected scans: {len(rejected)}",
+        f"leaked patients (in the test set and outside it): {len(leaked)}",
+    ]
+
+
+def _read_counts(path: str | Path) -> dict[str, dict[str, float]]:
+    """Return the operations of each method by column, in units of 1e9."""
+    methods = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {
+        method: {column: counts[key] / 1e9 for column, key in COUNTS.items()}
+        for method, counts in methods.items()
+    }

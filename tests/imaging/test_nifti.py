@@ -1,0 +1,107 @@
+import nibabel
+import numpy as np
+import pytest
+
+from srnet.core.errors import SrnetError
+from srnet.imaging.formats import read_nifti, read_plain, write_nifti
+
+SPACING, ORIGIN = (0.7, 1.5, 2.5), (-90.25, 12.0, 700.5)
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "u2", "i4", "f4", "f8"])
+def test_voxels_and_place_come_back(tmp_path, kind):
+    array = np.random.default_rng(0).integers(0, 200, (4, 5, 6)).astype(kind)
+    write_nifti(tmp_path / "a.nii.gz", array, SPACING, ORIGIN, "0123456789abcdef")
+    found, spacing, origin = read_nifti(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == array.dtype
+    assert spacing == pytest.approx(SPACING)
+    assert origin == pytest.approx(ORIGIN)
+
+
+def test_a_general_library_reads_the_same(tmp_path):
+    array = np.arange(120, dtype=np.int16).reshape(4, 5, 6)
+    write_nifti(tmp_path / "a.nii.gz", array, SPACING, ORIGIN, "record")
+    image = nibabel.Nifti1Image.from_filename(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), array.T)
+    assert image.affine[:3, :3] == pytest.approx(np.diag(SPACING))
+    assert image.affine[:3, 3] == pytest.approx(ORIGIN)
+    assert image.get_qform() == pytest.approx(image.affine, abs=1e-6)
+    assert image.header["descrip"] == b"record"
+    assert image.header.get_xyzt_units()[0] == "mm"
+    assert image.header["qform_code"] == image.header["sform_code"] == 1
+
+
+def test_simple_itk_reads_the_same(tmp_path):
+    import SimpleITK
+
+    array = np.arange(120, dtype=np.int16).reshape(4, 5, 6)
+    write_nifti(tmp_path / "a.nii.gz", array, SPACING, ORIGIN, "")
+    image = SimpleITK.ReadImage(str(tmp_path / "a.nii.gz"))
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(image), array)
+    assert image.GetSpacing() == pytest.approx(SPACING)
+    assert image.GetOrigin() == pytest.approx((90.25, -12.0, 700.5))
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    write_nifti(path, np.zeros((4, 5, 6), np.int16), SPACING, ORIGIN, "")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SrnetError, match=r"a\.nii\.gz: damaged"):
+        read_nifti(path)
+    turned = nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)[[1, 0, 2, 3]])
+    nibabel.save(turned, path)
+    with pytest.raises(SrnetError, match="not written by this package"):
+        read_nifti(path)
+
+
+TURNED = np.array([[0, -0.7, 0, 12], [0.1, 0, 2.5, -3], [-0.7, 0, 0.2, 40], [0, 0, 0, 1.0]])
+
+
+def save(path, kind="<i2", **fields):
+    """Write a file by the general library, and then what it would not write."""
+    array = np.random.default_rng(0).integers(0, 200, (4, 5, 6)).astype(kind)
+    header = nibabel.Nifti1Header(endianness=kind[0] if kind[0] in "<>" else "<")
+    header.set_data_dtype(kind)
+    image = nibabel.Nifti1Image(array, TURNED, header)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"a longer header"))
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    written = np.frombuffer(content, nibabel.nifti1.header_dtype.newbyteorder("<"), 1)
+    for name, value in fields.items():
+        written[name] = value
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["u1", "<i2", "<u2", "<i4", "<f4", "<f8"])
+@pytest.mark.parametrize("slope", [0, 1, np.nan])
+def test_a_plain_file_reads_as_by_the_general_library(tmp_path, kind, slope):
+    path = save(tmp_path / "a.nii", kind, scl_slope=slope)
+    image, plain = nibabel.Nifti1Image.from_filename(path), read_plain(path)
+    assert plain is not None
+    np.testing.assert_array_equal(plain.array, np.asarray(image.dataobj))
+    assert plain.array.dtype == kind
+    np.testing.assert_array_equal(plain.affine, image.affine)
+    assert plain.pixdim_mm == image.header.get_zooms()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": ">i2"},
+        {"kind": "<i8"},
+        {"scl_slope": 2},
+        {"scl_slope": 1, "scl_inter": -1024},
+        {"sform_code": 0},
+        {"magic": b"ni1"},
+        {"dim": [3, 4, -5, 6, 1, 1, 1, 1]},
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_general_library(tmp_path, fields):
+    assert read_plain(save(tmp_path / "a.nii", **fields)) is None
+
+
+@pytest.mark.parametrize("start", [0, 348, np.nan])
+def test_voxels_that_begin_within_the_header_are_not_plain(tmp_path, start):
+    assert read_plain(save(tmp_path / "a.nii", vox_offset=start)) is None

@@ -21,6 +21,8 @@ class Source(Protocol):
     imports what generates or decodes scans only when it reads one.
     """
 
+    __name__: str
+
     def list_source(self, settings: Any, /) -> list[Scan]:
         """Return the scans of a source in a stable order."""
 

@@ -1,43 +1,52 @@
 """Which scans one job of the preparation takes.
 
 Starting a job takes as long as preparing a small scan, and a place in the queue of a
-cluster longer, so a job takes several scans. Which ones depends on their names: a scan
-more or less changes its own batch and no other, until the cohort has doubled.
+cluster longer, so a job takes several scans. Which ones depends on a hash of their names: a
+batch holds the scans of one source whose hashes begin with the same bits. One that grows
+beyond `scans_per_job` is parted in two by its next bit, and no scan of another batch moves.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from srnet.acquire.scan import Scan
 
-JOBS_AT_LEAST = 8
-"""Batches of a source with as many scans, for as many cores, however small the batches."""
+LEAST_BITS = 3
+"""Up to eight batches of a source, for as many cores, however few its scans."""
 
 
 def batch_scans(scans: Iterable[Scan], scans_per_job: int) -> dict[str, list[str]]:
-    """Return the scan ids of each batch, by the name of the batch, `SOURCE_NUMBER`.
+    """Return the scan ids of each batch by its name, `SOURCE_BITS`, in the order of the cohort.
 
     Parameters
     ----------
     scans
-        The cohort; a batch holds scans of one source.
+        The cohort.
     scans_per_job
-        Mean size of the batches at least, below twice as many; the number of batches is a
-        power of two.
+        The most scans of a batch.
     """
     sources: dict[str, list[str]] = defaultdict(list)
     for scan in scans:
         sources[scan.source].append(scan.scan_id)
-    batches: dict[str, list[str]] = defaultdict(list)
-    for source, names in sources.items():
-        wanted = max(len(names) // scans_per_job, min(JOBS_AT_LEAST, len(names)))
-        count = 2 ** (wanted.bit_length() - 1)
-        for name in names:
-            batches[f"{source}_{_draw(name) % count}"].append(name)
+    batches = {
+        f"{source}_{bits}": names
+        for source, cohort in sources.items()
+        for bits, names in _parted(cohort, "", scans_per_job)
+    }
     return dict(sorted(batches.items()))
 
 
-def _draw(name: str) -> int:
-    """Return a number that depends on the name only, the same on every machine."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+def _parted(names: list[str], bits: str, most: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield the batches among scans whose hashes begin with `bits`."""
+    if len(bits) >= LEAST_BITS and len(names) <= most:
+        if names:
+            yield bits, names
+        return
+    for bit in "01":
+        yield from _parted([n for n in names if _bits(n)[len(bits)] == bit], bits + bit, most)
+
+
+def _bits(name: str) -> str:
+    """Return 256 bits that depend on the name only, the same on every machine."""
+    return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16):0256b}"

@@ -121,11 +121,10 @@ class CohortSettings(Settings):
         "paper: repeats counted and split by scan, which leaks patients",
     )
     scans_per_job: int = Field(
-        8,
+        24,
         ge=1,
-        description="scans that a job of the preparation takes on average, or up to twice as "
-        "many, once that leaves eight jobs; more of them lose less time to the start of jobs, "
-        "fewer redo less when one scan changes",
+        description="the most scans that a job of the preparation takes; more of them lose less "
+        "time to the start of jobs, fewer redo less when one scan is added or changes",
     )
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from srnet.core.digest import read_content
 from srnet.core.errors import SrnetError
-from srnet.core.rejection import read_tombstone
+from srnet.core.rejection import bury, read_tombstone
 from srnet.core.stamp import stamped
 from srnet.provenance.claim import RUN_VARIABLE, at_work
 from srnet.provenance.environment import environment, git_state, peak_memory_mb
@@ -38,7 +38,10 @@ Files = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Job:
-    """One job as the engine describes it; files by name, relative to the working folder."""
+    """One job as the engine describes it; files by name, relative to the working folder.
+
+    `digests` holds the SHA-256 of those inputs, by path, that a list of products states.
+    """
 
     results: str
     rule: str
@@ -48,6 +51,15 @@ class Job:
     outputs: Files
     threads: int = 1
     resources: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def run_job(job: Job, log: str | Path) -> Iterator[None]:
+    """Run the block as `job`: log and record it, and leave a tombstone of a rejected scan."""
+    outputs = [path for paths in job.outputs.values() for path in paths]
+    with logged(log, job), recorded(job), bury(outputs, stage=job.rule):
+        yield
 
 
 @contextmanager
@@ -61,6 +73,7 @@ def recorded(job: Job) -> Iterator[str]:
         watch, started = time.perf_counter(), datetime.now(UTC)
         run = _run_facts(store)
         inputs = _describe(store, job.inputs)
+        _check_digests(inputs, job.digests)
         decisive = {
             "rule": job.rule,
             "wildcards": dict(job.wildcards),
@@ -136,7 +149,8 @@ def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
             content = read_content(path)
             if content is None:
                 raise SrnetError(
-                    f"{path}: is not there; restore it and give the same command again"
+                    f"{path}: is not there; restore it, or delete the list of products that names "
+                    "it, and give the same command again"
                 )
             entry = {
                 "name": name,
@@ -147,6 +161,17 @@ def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
             }
             entries.append(entry | ({"files": dict(content.files)} if content.files else {}))
     return entries
+
+
+def _check_digests(inputs: Sequence[Mapping[str, Any]], digests: Mapping[str, str]) -> None:
+    """Refuse inputs that are not those that a list of products states."""
+    for entry in inputs:
+        stated = digests.get(entry["path"], entry["sha256"])
+        if entry["sha256"] != stated:
+            raise SrnetError(
+                f"{entry['path']}: has SHA-256 {entry['sha256'][:12]}..., not {stated[:12]}... as "
+                "the list of its batch states; delete that list and give the same command again"
+            )
 
 
 def _run_facts(store: Store) -> dict[str, Any]:

@@ -20,6 +20,8 @@ BY_PRODUCTS = (
     "benchmarks/*",
     "models/*/tensorboard/*",
     "models/*/resume.*",
+    *(f"{stage}/*.tsv" for stage in ("ct", "bone", "volume", "drr")),
+    "*/.snakemake_timestamp",
     "ro-crate-metadata.json",
     "provenance.lock.json",
     "workflow/Snakefile",

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srnet.acquire.batches import JOBS_AT_LEAST, batch_scans
+from srnet.acquire.batches import LEAST_BITS, batch_scans
 from srnet.acquire.scan import Scan
+from srnet.config.cohort import CohortSettings
+
+MOST = CohortSettings().scans_per_job
 
 
 def cohort(count, source="folder", prefix="scan"):
@@ -16,31 +19,38 @@ def cohort(count, source="folder", prefix="scan"):
 
 
 @given(st.integers(1, 300), st.integers(0, 100), st.integers(1, 20))
-def test_every_scan_stands_in_one_batch_of_its_own_source(folders, phantoms, size):
+def test_every_scan_stands_in_one_batch_of_its_own_source(folders, phantoms, most):
     scans = [*cohort(folders), *cohort(phantoms, "phantom", "body")]
-    batches = batch_scans(scans, size)
+    batches = batch_scans(scans, most)
     listed = list(chain.from_iterable(batches.values()))
     assert sorted(listed) == sorted(scan.scan_id for scan in scans)
     source = {scan.scan_id: scan.source for scan in scans}
     for batch, names in batches.items():
         assert {source[name] for name in names} == {batch.rpartition("_")[0]}
+        assert 1 <= len(names) <= most
 
 
-@pytest.mark.parametrize(("count", "size"), [(729, 8), (340, 8), (64, 8), (5000, 20), (729, 1)])
-def test_batches_hold_as_many_scans_as_asked_for_or_up_to_twice(count, size):
-    mean = count / len(batch_scans(cohort(count), size))
-    assert size <= mean < 2 * size
+@pytest.mark.parametrize("count", [235, 340, 729, 5000])
+def test_batches_of_a_large_cohort_are_half_full_or_more_on_average(count):
+    assert count / len(batch_scans(cohort(count), MOST)) > MOST / 2
 
 
 def test_few_scans_still_occupy_several_cores():
-    assert len(batch_scans(cohort(40), 8)) == JOBS_AT_LEAST
-    assert batch_scans(cohort(1), 8) == {"folder_0": ["scan0000"]}
+    assert len(batch_scans(cohort(60), MOST)) == 2**LEAST_BITS
+    assert sorted(chain(*batch_scans(cohort(1), MOST).values())) == ["scan0000"]
 
 
-def test_a_scan_more_changes_its_own_batch_only():
-    before, after = batch_scans(cohort(200), 8), batch_scans(cohort(201), 8)
-    assert sum(before.get(batch) != names for batch, names in after.items()) == 1
-    assert set(before) <= set(after)
+@given(st.integers(1, 400), st.integers(1, 30))
+def test_a_scan_more_redoes_the_scans_of_its_own_batch_only(count, most):
+    before, after = batch_scans(cohort(count), most), batch_scans(cohort(count + 1), most)
+    new = f"scan{count:04d}"
+    redone = {
+        name for batch, names in after.items() if before.get(batch) != names for name in names
+    }
+    (own,) = (batch for batch, names in after.items() if new in names)
+    old = next((batch for batch in before if own.startswith(batch)), None)
+    assert redone <= {new, *before.get(old or "", [])}
+    assert len(redone) <= most + 1
 
 
 def test_the_order_of_the_cohort_decides_nothing_but_the_order_in_a_batch():

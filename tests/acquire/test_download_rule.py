@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
+from srnet.acquire.acquire import list_scans
+from srnet.acquire.batches import batch_scans
 from srnet.acquire.generated import generate
 from srnet.acquire.scan import Scan
+from srnet.config.cohort import CohortSettings
 from srnet.core.rejection import read_tombstone
 from srnet.imaging.volume import canonical
 
@@ -52,7 +55,7 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
         "/train-pats/pt_3/voxel_dimensions.csv": [404],
     }
     source = {"kind": "openkbp", "address": site.address, "limit": PATIENTS}
-    config = {"results": "results", "cohort": {"sources": [source]}}
+    config: dict = {"results": "results", "cohort": {"sources": [source]}}
     (tmp_path / "kbp.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     run = [str(sys.executable), "-m", "snakemake", "--cores", "2"]
     run += ["--snakefile", f"{ROOT}/Snakefile"]
@@ -64,7 +67,10 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
         f"{tmp_path}/kbp.yaml",
     ]
     digests = [f"results/voxels/openkbp-{n:03d}.txt" for n in range(1, PATIENTS + 1)]
-    done = subprocess.run([*run, *places, "--", *digests], capture_output=True, encoding="utf-8")
+    cohort = CohortSettings.parse(config["cohort"])
+    batches = batch_scans(list_scans(cohort), cohort.scans_per_job)
+    lists = [f"results/ct/{batch}.tsv" for batch in batches]
+    done = subprocess.run([*run, *places, "--", *lists], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-3000:]
     stones = [read_tombstone(tmp_path / digest) for digest in digests]
     assert stones[0] is None

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,12 +85,9 @@ class Project:
     def pending(self, *arguments: str) -> dict[str, int]:
         """Return the stages that would run, and how many jobs of each."""
         output = self.snakemake("--dry-run", *(arguments or TARGETS))
-        stages: Counter[str] = Counter()
         # A dry run counts the jobs twice, before and after it lists them.
-        for rule, count in set(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)):
-            stages[rule.partition("__")[0]] += int(count)
-        del stages["total"]
-        return dict(stages)
+        found = set(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
+        return {stage: int(count) for stage, count in found if stage != "total"}
 
     @contextmanager
     def edited(self, file: str, change: Callable[[str], str]) -> Iterator[None]:
@@ -125,25 +121,32 @@ def project(tmp_path_factory) -> Project:
     return copy_project(tmp_path_factory.mktemp("project"))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Project:
-    """Return a copy in which everything is made, of empty files."""
-    project = copy_project(tmp_path_factory.mktemp("made"))
-    (project.folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
-    (project.folder / "scans").mkdir()
-    for number in range(3):
-        (project.folder / f"scans/scan{number}.nii.gz").write_text(str(number), encoding="utf-8")
-        (project.folder / f"scans/label{number}.nii.gz").write_text(str(number), encoding="utf-8")
-    (project.folder / "films.tsv").write_text(
+def make_everything(project: Project, scans: int) -> None:
+    """Make every product of a cohort of so many scans, all of empty files."""
+    folder = project.folder
+    (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    (folder / "scans").mkdir()
+    for number in range(scans):
+        (folder / f"scans/scan{number}.nii.gz").write_text(str(number), encoding="utf-8")
+        (folder / f"scans/label{number}.nii.gz").write_text(str(number), encoding="utf-8")
+    (folder / "films.tsv").write_text(
         "case\tap\tlateral\nc1\tap.png\tlateral.png\n", encoding="utf-8"
     )
     for view in ("ap", "lateral"):
-        (project.folder / f"{view}.png").write_text(view, encoding="utf-8")
-    summary = project.snakemake("--summary", *EVERYTHING)
-    for line in summary.splitlines():
+        (folder / f"{view}.png").write_text(view, encoding="utf-8")
+    for line in project.snakemake("--summary", *EVERYTHING).splitlines():
         if line.startswith("results/"):
-            product = project.folder / line.split("\t")[0]
-            product.parent.mkdir(parents=True, exist_ok=True)
-            product.touch()
+            product = folder / line.split("\t")[0]
+            # Without a suffix it is the folder of a batch.
+            (product.parent if product.suffix else product).mkdir(parents=True, exist_ok=True)
+            if product.suffix:
+                product.touch()
     project.snakemake("--touch", "--forceall", "--cores", "1", *EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Project:
+    """Return a copy in which everything is made of three scans."""
+    project = copy_project(tmp_path_factory.mktemp("made"))
+    make_everything(project, scans=3)
     return project

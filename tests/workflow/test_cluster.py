@@ -19,10 +19,6 @@ import yaml
 from loopback_slurm import LoopbackSlurm  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 
-from srnet.acquire.acquire import list_scans
-from srnet.acquire.batches import batch_scans
-from srnet.config.cohort import CohortSettings
-
 COHORT = {"sources": [{"kind": "phantom", "count": 5, "spacing_mm": 4.0}]}
 CONFIG = {
     "size": 32,
@@ -34,10 +30,9 @@ CONFIG = {
     "methods": {"first": {"net": {"name": "x2ct"}}, "second": {"net": {"name": "x2ct"}}},
     "tables": {"table1": ["first", "second"]},
 }
-BATCHES = batch_scans(list_scans(CohortSettings.parse(COHORT)), scans_per_job=8)
 STAGES = ("acquire", "separate_bone", "resample_volume", "project_drr")
 # Smaller bundles than the rules': more jobs for the queue to order.
-GROUPS = (f"{stage}__{batch}={stage}_{batch}" for batch in BATCHES for stage in STAGES)
+GROUPS = (f"{stage}={stage}" for stage in STAGES)
 SLURM = (
     *("--workflow-profile", "slurm", "--jobs", "6", "--cores", "4", "--latency-wait", "10"),
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),

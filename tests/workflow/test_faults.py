@@ -16,14 +16,19 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from srnet.acquire.acquire import list_scans
+from srnet.acquire.batches import batch_scans
+from srnet.config.cohort import CohortSettings
+
 KILLS = int(os.environ.get("SRNET_KILLS", "2"))
 TABLE = "results/table1.csv"
 RUN = ("--cores", "2", "--", TABLE)
-FIRST = ("--cores", "1", "--", "results/drr/phantom0000/ap.png")
+
 WITHOUT = "-dac_override,-dac_read_search"
 TINY = {
     "size": 32,
@@ -35,6 +40,14 @@ TINY = {
     "tables": {"table1": ["x2ct"]},
 }
 
+
+def xrays_of(scan: str, cohort: Any) -> str:
+    """Return what a run is asked for to make the x-rays of a scan: the list of its batch."""
+    batches = batch_scans(list_scans(CohortSettings.parse(cohort)), CohortSettings().scans_per_job)
+    return next(f"results/drr/{batch}.tsv" for batch, scans in batches.items() if scan in scans)
+
+
+FIRST = ("--cores", "1", "--", xrays_of("phantom0000", TINY["cohort"]))
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.slow
 
@@ -238,7 +251,9 @@ def test_a_scan_that_vanishes_in_mid_run_is_named(project, workplace, undisturbe
         shutil.copy(volume, workplace / f"scans/p{number}.nii.gz")
     config = TINY | {"cohort": {"sources": [{"kind": "folder", "path": "scans"}]}}
     (workplace / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    process = project.start("--cores", "1", "--", "results/drr/p3/ap.png", folder=workplace)
+    cohort = {"sources": [{"kind": "folder", "path": str(workplace / "scans")}]}
+    target = xrays_of("p3", cohort)
+    process = project.start("--cores", "1", "--", target, folder=workplace)
     claimed = workplace / "results/provenance/run.lock"
     while not claimed.exists():
         time.sleep(0.02)
@@ -248,7 +263,7 @@ def test_a_scan_that_vanishes_in_mid_run_is_named(project, workplace, undisturbe
     assert "scans/p3.nii.gz" in said
     assert not list((workplace / "results").glob("ct/*"))
     shutil.copy(volume, workplace / "scans/p3.nii.gz")
-    project.snakemake("--cores", "1", "--", "results/drr/p3/ap.png", folder=workplace)
+    project.snakemake("--cores", "1", "--", target, folder=workplace)
 
 
 def test_a_clock_set_back_runs_nothing_again(project, undisturbed):

@@ -1,8 +1,16 @@
 """What runs again is decided by content, never by the clock."""
 
 import os
+import re
 import time
 from pathlib import Path
+
+import pytest
+
+from srnet.acquire.batches import batch_scans
+from srnet.acquire.scan import Scan
+from srnet.config.cohort import CohortSettings
+from tests.workflow.conftest import copy_project, make_everything
 
 FIGURES = {"render_overview"}
 BEFORE_DRR = {"acquire", "separate_bone", "resample_volume"}
@@ -22,8 +30,8 @@ def touch_everything(folder: Path) -> None:
 
 def test_nothing_changed_nothing_runs(made):
     temporary = [
-        *(made.folder / "results").glob("ct/*"),
-        *(made.folder / "results").glob("bone/*"),
+        *(made.folder / "results").glob("ct/*/"),
+        *(made.folder / "results").glob("bone/*/"),
     ]
     assert temporary == []
     assert made.pending() == {}
@@ -68,6 +76,23 @@ def test_a_changed_scan_runs_the_preparation_of_its_own_batch_only(made):
     assert {rule: pending[rule] for rule in BEFORE_DRR} == dict.fromkeys(BEFORE_DRR, 1)
     assert pending["project_drr"] == 1
     assert made.pending("--forceall")["acquire"] > 1
+
+
+@pytest.mark.parametrize(("count", "expected"), [(7, 2), (200, 15)])
+def test_one_scan_more_redoes_the_scans_of_its_own_batch_only(tmp_path, count, expected):
+    project = copy_project(tmp_path)
+    make_everything(project, scans=count)
+    (tmp_path / f"scans/scan{count}.nii.gz").write_text("new", encoding="utf-8")
+    said = project.snakemake("--dry-run", "results/split.tsv")
+    cohort = [
+        Scan(scan_id=f"scan{number}", patient_id="p", source="folder")
+        for number in range(count + 1)
+    ]
+    batches = batch_scans(cohort, CohortSettings().scans_per_job)
+    for stage in ("Acquire", "Separate", "Resample", "Project"):
+        (batch,) = re.findall(rf"Job \d+: {stage} .* of batch (\S+)", said)
+        assert f"scan{count}" in batches[batch]
+        assert len(batches[batch]) == expected
 
 
 def test_another_results_folder_makes_everything_anew(made):

@@ -21,33 +21,31 @@ rule download:
         "../scripts/download.py"
 
 
-# From here to the x-rays one rule is one batch of scans; `BATCHES` says why.
-for batch, scans in BATCHES.items():
-
-    rule:
-        name:
-            f"acquire__{batch}"
-        input:
-            files=[file for scan in scans for file in SCANS[scan].files],
-        output:
-            ct=temp(expand("<results>/ct/{scan}.nii.gz", scan=scans)),
-            voxels=expand("<results>/voxels/{scan}.txt", scan=scans),
-        log:
-            f"<results>/logs/acquire/{batch}.log",
-        benchmark:
-            f"<results>/benchmarks/acquire/{batch}.jsonl"
-        group:
-            f"prepare_{batch}"
-        conda:
-            "../../envs/srnet.yaml"
-        resources:
-            mem_mb=memory_mb(4000),
-            runtime=60,
-        params:
-            scans={scan: SCANS[scan].plain() for scan in scans},
-            seed=CONFIG.seed,
-            code=acquire_code(scans),
-        message:
-            f"Batch {batch}: acquire canonical CTs of {count(scans)}"
-        script:
-            "../scripts/acquire.py"
+# From here to the x-rays a job takes a batch of scans. `products` lists the file of each scan
+# with its digest, those of earlier stages included; what is temporary lies in a folder of the
+# batch.
+rule acquire:
+    input:
+        files=batch_files,
+    output:
+        ct=temp(directory("<results>/ct/{batch}")),
+        products="<results>/ct/{batch}.tsv",
+    log:
+        "<results>/logs/acquire/{batch}.log",
+    benchmark:
+        "<results>/benchmarks/acquire/{batch}.jsonl"
+    group:
+        "prepare_{batch}"
+    conda:
+        "../../envs/srnet.yaml"
+    resources:
+        mem_mb=memory_mb(4000),
+        runtime=60,
+    params:
+        scans=batch_rows,
+        seed=CONFIG.seed,
+        code=acquire_code,
+    message:
+        "Acquire the canonical CTs of batch {wildcards.batch}"
+    script:
+        "../scripts/acquire.py"

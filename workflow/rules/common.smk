@@ -21,9 +21,6 @@ CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.
 config["results"] = CONFIG.results
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
-# The stages from a scan to its x-rays run in batches. Outputs cannot be functions of a
-# wildcard, so these stages have one rule a batch, named STAGE__BATCH; see `per_scan` in
-# scripts/_job.py.
 BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
@@ -72,10 +69,22 @@ def scan_row(scan):
     return scan.model_copy(update={"files": ()}).plain()
 
 
-def acquire_code(scans):
+def batch_scan_ids(wildcards):
+    return BATCHES[wildcards.batch]
+
+
+def batch_rows(wildcards):
+    return {scan: SCANS[scan].plain() for scan in BATCHES[wildcards.batch]}
+
+
+def batch_files(wildcards):
+    return [file for scan in BATCHES[wildcards.batch] for file in SCANS[scan].files]
+
+
+def acquire_code(wildcards):
     """Digest the code of the source of a batch only."""
-    source = SCANS[scans[0]].source
-    return lambda wildcards: digest_code("acquire", SOURCES[source].__name__)
+    source = SCANS[BATCHES[wildcards.batch][0]].source
+    return digest_code("acquire", SOURCES[source].__name__)
 
 
 def cohort_code(rule, *modules):
@@ -119,10 +128,6 @@ def table_rows(wildcards):
     }
 
 
-def count(scans):
-    return "1 scan" if len(scans) == 1 else f"{len(scans)} scans"
-
-
 def memory_mb(first):
     """Ask for more memory at each try."""
     return lambda wildcards, attempt: first * attempt
@@ -153,19 +158,13 @@ def table_scores(wildcards):
     )
 
 
-def is_temporary(files):
-    """Tell whether the file, or the files, of an output are removed after use."""
-    return any(
-        is_flagged(file, "temp")
-        for file in ([files] if isinstance(files, str) else files)
-    )
-
-
 def claim_results():
     """Refuse a second run in the same folder; write down what this run is made of."""
     temporary = {
-        made.name.partition("__")[0]: [
-            name for name, files in made.output.items() if is_temporary(files)
+        made.name: [
+            name
+            for name, file in made.output.items()
+            if isinstance(file, str) and is_flagged(file, "temp")
         ]
         for made in workflow.rules
     }
@@ -182,16 +181,6 @@ def join_run():
         join(CONFIG.results)
     except SrnetError as refusal:
         raise WorkflowError(refusal) from None
-
-
-def unlimit_starts():
-    """Lift the limit of jobs started per second, on one machine.
-
-    For that limit Snakemake 9.27 sets a timer at each choice of jobs, which ends in
-    another choice: with hundreds of scans waiting, that takes half of a core.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
 
 
 if not workflow.is_main_process:
@@ -224,6 +213,7 @@ def clinical_code(wildcards):
 
 wildcard_constraints:
     scan=one_of(SCANS),
+    batch=one_of(BATCHES),
     part="train|validation|test",
     method=one_of(CONFIG.methods),
     baseline=one_of(BASELINES),

@@ -1,8 +1,6 @@
 rule split_cohort:
     input:
-        volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
-        ap=expand("<results>/drr/{scan}/ap.png", scan=SCANS),
-        voxels=expand("<results>/voxels/{scan}.txt", scan=SCANS),
+        products=expand("<results>/drr/{batch}.tsv", batch=BATCHES),
     output:
         split=report("<results>/split.tsv", category="Cohort"),
         rejected=report("<results>/rejected.tsv", category="Cohort"),
@@ -27,9 +25,7 @@ rule split_cohort:
 rule pack_dataset:
     input:
         split="<results>/split.tsv",
-        volumes=expand("<results>/volume/{scan}.nii.gz", scan=SCANS),
-        ap=expand("<results>/drr/{scan}/ap.png", scan=SCANS),
-        lateral=expand("<results>/drr/{scan}/lateral.png", scan=SCANS),
+        products=expand("<results>/drr/{batch}.tsv", batch=BATCHES),
     output:
         dataset="<results>/dataset/{part}.h5",
     log:

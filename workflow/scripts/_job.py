@@ -1,19 +1,34 @@
-"""What every script shares: log, provenance record, and the fate of a rejected scan."""
+"""What every script shares: the engine's job, recorded by the package."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
-from snakemake.iocontainers import InputFiles, Namedlist, OutputFiles, Params, Snakemake, Wildcards
+from snakemake.iocontainers import Namedlist, Snakemake
 
-from srnet.core.rejection import bury
-from srnet.provenance.record import Job, logged, recorded
+from srnet.provenance.batch import ScanJob, run_cohort_job, scan_jobs
+from srnet.provenance.record import Job, run_job
 
 
-@contextmanager
-def job(snakemake: Snakemake | SimpleNamespace) -> Iterator[None]:
-    """Log to the rule's file, record every output, bury a rejected scan."""
-    described = Job(
+def job(snakemake: Snakemake) -> AbstractContextManager[None]:
+    """Return the context in which the work of a script is logged and recorded."""
+    return run_job(described(snakemake), snakemake.log[0])
+
+
+def each_scan(snakemake: Snakemake, reads: Sequence[str] = (), **writes: str) -> Iterator[ScanJob]:
+    """Yield the jobs of the scans of a batch; see `srnet.provenance.batch.scan_jobs`."""
+    return scan_jobs(described(snakemake), snakemake.log[0], reads, writes)
+
+
+def cohort_job(
+    snakemake: Snakemake, scans: Sequence[str], reads: Sequence[str]
+) -> AbstractContextManager[Mapping[str, Sequence[str]]]:
+    """Return the context of a job that reads products of the cohort, one file a scan."""
+    return run_cohort_job(described(snakemake), snakemake.log[0], scans, reads)
+
+
+def described(snakemake: Snakemake) -> Job:
+    """Return what the engine says of a job, in the words of the package."""
+    return Job(
         results=snakemake.config["results"],
         rule=snakemake.rule,
         wildcards=dict(snakemake.wildcards.items()),
@@ -23,46 +38,7 @@ def job(snakemake: Snakemake | SimpleNamespace) -> Iterator[None]:
         threads=snakemake.threads,
         resources=dict(snakemake.resources.items()),
     )
-    with (
-        logged(snakemake.log[0], described),
-        recorded(described),
-        bury(snakemake.output, stage=snakemake.rule),
-    ):
-        yield
 
 
-def per_scan(snakemake: Snakemake) -> Iterator[SimpleNamespace]:
-    """Yield the job of each scan of a batch as it would be alone.
-
-    Of rule `STAGE__BATCH`, the param `scans` names the scans, and every output has one file
-    for each in that order. So has every input, unless `scans` holds rows that list theirs.
-    """
-    scans = snakemake.params.scans
-    common = {name: value for name, value in snakemake.params.items() if name != "scans"}
-    for place, scan in enumerate(scans):
-        if isinstance(scans, dict):
-            inputs = {"files": scans[scan]["files"]}
-            params = common | {"scan": scans[scan]}
-        else:
-            inputs, params = _share(snakemake.input, place), common
-        yield SimpleNamespace(
-            rule=snakemake.rule.partition("__")[0],
-            wildcards=Wildcards(fromdict={"scan": scan}),
-            params=Params(fromdict=params),
-            input=InputFiles(fromdict=inputs),
-            output=OutputFiles(fromdict=_share(snakemake.output, place)),
-            threads=snakemake.threads,
-            resources=snakemake.resources,
-            log=snakemake.log,
-            config=snakemake.config,
-        )
-
-
-def _share(files: Namedlist, place: int) -> dict[str, str]:
-    """Return one scan's file of each name."""
-    return {name: paths[place] for name, paths in files.items()}
-
-
-def _by_name(files: Namedlist) -> dict[str, list[str]]:
-    """Return the files of each name as a list."""
+def _by_name(files: Namedlist) -> Mapping[str, list[str]]:
     return {name: [one] if isinstance(one, str) else list(one) for name, one in files.items()}

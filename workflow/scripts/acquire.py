@@ -1,6 +1,6 @@
-"""Turn one row of the scan table into a canonical CT and a digest of its voxels."""
+"""Turn rows of the scan table into canonical CTs and digests of their voxels."""
 
-from _job import job, per_scan
+from _job import each_scan
 
 from srnet.acquire.acquire import acquire
 from srnet.acquire.duplicates import voxel_hash
@@ -8,9 +8,9 @@ from srnet.acquire.scan import Scan
 from srnet.core.atomic import write_text
 from srnet.imaging.volume import write_volume
 
-for one in per_scan(snakemake):
-    with job(one):
-        scan = Scan.parse(one.params.scan)
-        volume = acquire(scan, seed=one.params.seed)
-        write_volume(one.output.ct, volume)
-        write_text(one.output.voxels, voxel_hash(volume) + "\n")
+for one in each_scan(snakemake, ct="ct/{batch}/{scan}.nii.gz", voxels="voxels/{scan}.txt"):
+    with one.run():
+        scan = Scan.parse(snakemake.params.scans[one.scan])
+        volume = acquire(scan, seed=snakemake.params.seed)
+        write_volume(one.outputs["ct"], volume)
+        write_text(one.outputs["voxels"], voxel_hash(volume) + "\n")

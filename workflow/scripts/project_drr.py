@@ -1,15 +1,16 @@
-"""Project the AP and the lateral DRR of one target volume."""
+"""Project the AP and the lateral DRR of the target volumes of a batch."""
 
-from _job import job, per_scan
+from _job import each_scan
 
 from srnet.config.prepare import DrrSettings
 from srnet.imaging.volume import read_volume
 from srnet.imaging.xray import write_xray
 from srnet.prepare.project_drr import project_drr
 
-for one in per_scan(snakemake):
-    with job(one):
-        volume = read_volume(one.input.volume)
-        ap, lateral = project_drr(volume, DrrSettings.parse(one.params.drr))
-        write_xray(one.output.ap, ap)
-        write_xray(one.output.lateral, lateral)
+settings = DrrSettings.parse(snakemake.params.drr)
+drrs = {"ap": "drr/{scan}/ap.png", "lateral": "drr/{scan}/lateral.png"}
+for one in each_scan(snakemake, reads=["volume"], **drrs):
+    with one.run():
+        ap, lateral = project_drr(read_volume(one.inputs["volume"]), settings)
+        write_xray(one.outputs["ap"], ap)
+        write_xray(one.outputs["lateral"], lateral)

@@ -1,13 +1,13 @@
-"""Resample one bone volume to the network's cube."""
+"""Resample the bone volumes of a batch to the network's cube."""
 
-from _job import job, per_scan
+from _job import each_scan
 
 from srnet.config.prepare import ResampleSettings
 from srnet.imaging.volume import read_volume, write_volume
 from srnet.prepare.resample_volume import resample_volume
 
-for one in per_scan(snakemake):
-    with job(one):
-        bone = read_volume(one.input.bone)
-        settings = ResampleSettings.parse(one.params.resample)
-        write_volume(one.output.volume, resample_volume(bone, one.params.size, settings))
+settings = ResampleSettings.parse(snakemake.params.resample)
+for one in each_scan(snakemake, reads=["bone"], volume="volume/{scan}.nii.gz"):
+    with one.run():
+        volume = resample_volume(read_volume(one.inputs["bone"]), snakemake.params.size, settings)
+        write_volume(one.outputs["volume"], volume)

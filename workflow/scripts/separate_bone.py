@@ -1,13 +1,13 @@
-"""Separate bone from soft tissue in one CT."""
+"""Separate bone from soft tissue in the CTs of a batch."""
 
-from _job import job, per_scan
+from _job import each_scan
 
 from srnet.config.prepare import BoneSettings
 from srnet.imaging.volume import read_volume, write_volume
 from srnet.prepare.separate_bone import separate_bone
 
-for one in per_scan(snakemake):
-    with job(one):
-        ct = read_volume(one.input.ct)
-        bone = separate_bone(ct, BoneSettings.parse(one.params.bone))
-        write_volume(one.output.bone, bone.volume)
+settings = BoneSettings.parse(snakemake.params.bone)
+for one in each_scan(snakemake, reads=["ct"], bone="bone/{batch}/{scan}.nii.gz"):
+    with one.run():
+        bone = separate_bone(read_volume(one.inputs["ct"]), settings)
+        write_volume(one.outputs["bone"], bone.volume)

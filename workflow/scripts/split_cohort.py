@@ -1,18 +1,19 @@
 """Split the cohort by patient, and list the scans that were rejected."""
 
-from _job import job
+from _job import cohort_job
 
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import SplitSettings
 from srnet.dataset.split_cohort import read_digests, split_cohort, write_rejected, write_split
 
-with job(snakemake):
-    params = snakemake.params
-    scans = [Scan.parse(row) for row in params.scans]
+params = snakemake.params
+scans = [Scan.parse(row) for row in params.scans]
+names = [scan.scan_id for scan in scans]
+with cohort_job(snakemake, names, reads=["volume", "ap", "voxels"]) as files:
     split, rejected = split_cohort(
         scans,
-        products=list(zip(snakemake.input.volumes, snakemake.input.ap, strict=True)),
-        digests=read_digests(scans, snakemake.input.voxels),
+        products=list(zip(files["volume"], files["ap"], strict=True)),
+        digests=read_digests(scans, files["voxels"]),
         settings=SplitSettings.parse(params.split),
         counting=params.counting,
         seed=params.seed,

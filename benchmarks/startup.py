@@ -21,7 +21,7 @@ from srnet.provenance.store import Store
 
 STAGES = {
     "acquire": "voxels/*.txt",
-    "separate_bone": "bone/*.nii.gz",
+    "separate_bone": "bone/*/*.nii.gz",
     "resample_volume": "volume/*.nii.gz",
     "project_drr": "drr/*/ap.png",
 }

@@ -103,3 +103,11 @@ def test_a_constant_has_one_home(number, home):
         if isinstance(node, ast.Constant) and node.value == number and type(node.value) is not bool
     ]
     assert found == [f"srnet.{home}"]
+
+
+def test_the_picture_of_the_rules_shows_those_of_the_default_run():
+    text = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("workflow/rules/*.smk"))
+    rules = set(re.findall(r"^ *rule (\w+):", text, flags=re.MULTILINE))
+    others = {"download", "fetch_lpips", "export_model", "reconstruct_films", "clinical"}
+    picture = (ROOT / "docs/images/rules.svg").read_text(encoding="utf-8")
+    assert set(re.findall(r"<text[^>]*>(\w+)</text>", picture)) == rules - others | {"all"}

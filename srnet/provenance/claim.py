@@ -1,11 +1,9 @@
-"""What the engine's own process writes before the first job starts.
+"""The start of a run: one run at a time in a results folder, and what is written down of it.
 
-One run at a time in a results folder, and recovery from one that was killed.
-
-Two advisory locks, which the operating system drops when a process ends
-however it ends, so that none is ever stale. The engine's process holds
-`run.lock` alone for as long as the run lasts. Each job holds `jobs.lock`
-together with the other jobs. A new run waits for jobs that outlived theirs.
+Two advisory locks guard the folder; the operating system drops them when a process ends,
+however it ends, so that none is ever stale. The engine's process holds `run.lock` alone for
+as long as the run lasts. Each job holds `jobs.lock` together with the other jobs, and a new
+run waits for jobs that outlived theirs.
 """
 
 import errno

@@ -1,9 +1,9 @@
-"""Digests of files and of the code that makes them.
+"""Digests of the code that makes an artifact.
 
-The workflow engine follows a script by its time stamp and never looks into
-the package. Every rule therefore carries a `code` param: a digest over the
-source of its script and of everything it imports from this package, read as
-syntax, so that comments, docstrings, formatting and time stamps do not count.
+The workflow engine follows a script by its time stamp and never looks into the package. Every
+rule therefore carries a `code` param: a digest over the source of its script and of everything
+it imports from this package, read as syntax, so that comments, docstrings, formatting and time
+stamps do not count.
 """
 
 import ast
@@ -27,9 +27,8 @@ IGNORED = (
     "srnet.core.errors.",
     "srnet.core.digest.",
 )
-"""What does not change a result: settings reach a stage as params, which count
-by value; how a job is recorded and its outputs are put in place is not what it
-computes."""
+"""Code that changes no result: settings reach a stage as params, which count by value; how a
+job is recorded and how its outputs are put in place is not what it computes."""
 
 
 def short_digest(listing: Mapping[str, str]) -> str:

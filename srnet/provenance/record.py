@@ -1,12 +1,10 @@
-"""The record of one job: what it read, what it ran, what it wrote.
+"""The record and the log of one job: what it read, ran and wrote, or why it failed.
 
-The id of a record is a digest over what decides the result (rule, wildcards,
-params, digests of inputs and code), so that the same job has the same id on
-any machine at any time, and artifacts that carry it stay equal byte for byte.
-Times, host and memory stand in the record only. So do paths outside the results
-folder: a param that names an input names it by its role, such as `<files 1>`.
-
-The log of one job: what it did, or why it failed.
+The id of a record is a digest over what decides the result (rule, wildcards, params, digests
+of inputs and code), so that the same job has the same id on any machine at any time, and
+artifacts that carry it stay equal byte for byte. Times, host and memory stand in the record
+only. So do paths outside the results folder: a param that names an input names it by its
+role, such as `<files 1>`.
 """
 
 import errno

@@ -38,7 +38,7 @@ from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.project_drr import cast_rays
 
 SPACING_MM = (2.0, 1.5, 1.5)
-BEAM = ConeBeam(541.0, 949.0)
+BEAM = ConeBeam(541.0)
 Array = NDArray[np.float32]
 
 

@@ -8,7 +8,8 @@ from srnet.acquire.generated import generated_labels
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scan import GENERATED, Scan
 from srnet.core.rejection import raise_if_rejected
-from srnet.imaging.volume import Grid, Image, import_image
+from srnet.imaging.formats import Image, import_image
+from srnet.imaging.volume import Grid
 
 
 def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:

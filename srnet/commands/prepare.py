@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", choices=("window", "literal"), help="of the bone separation")
     parser.add_argument("--mode", choices=("resize", "isotropic"), help="of the resampling")
     parser.add_argument("--source-to-isocentre-mm", type=float)
-    parser.add_argument("--source-to-detector-mm", type=float)
 
 
 def run(arguments: argparse.Namespace) -> int:

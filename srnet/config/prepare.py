@@ -1,8 +1,8 @@
 """Settings of the preparation: bone separation, resampling, DRRs, gamma."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from srnet.config.base import Settings
 
@@ -63,15 +63,9 @@ class ResampleSettings(Settings):
 class DrrSettings(Settings):
     """Geometry of the two digitally reconstructed radiographs."""
 
-    source_to_isocentre_mm: float = Field(541.0, gt=0, description="focal spot to isocentre")
-    source_to_detector_mm: float = Field(949.0, gt=0, description="focal spot to detector")
-
-    @model_validator(mode="after")
-    def _detector_behind_patient(self) -> Self:
-        if self.source_to_detector_mm <= self.source_to_isocentre_mm:
-            raise ValueError(
-                f"source_to_detector_mm is {self.source_to_detector_mm:g}, which must exceed "
-                f"source_to_isocentre_mm, {self.source_to_isocentre_mm:g}: the detector stands "
-                "behind the patient"
-            )
-        return self
+    source_to_isocentre_mm: float = Field(
+        541.0,
+        gt=0,
+        description="focal spot to the middle of the volume; the detector shows that plane at the "
+        "size of its voxels, so that its own distance changes nothing",
+    )

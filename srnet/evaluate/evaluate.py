@@ -107,10 +107,7 @@ def _pair(test: h5py.File, prediction: NDArray[np.float32], index: int) -> Score
         prediction=prediction,
         spacing_mm=(down, back, left),
         integrals_hu_mm=integrals.astype(np.float32),
-        beam=ConeBeam(
-            float(test.attrs["source_to_isocentre_mm"]),
-            float(test.attrs["source_to_detector_mm"]),
-        ),
+        beam=ConeBeam(float(test.attrs["source_to_isocentre_mm"])),
     )
 
 

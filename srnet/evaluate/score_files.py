@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from srnet.config.evaluate import LPIPS_FETCHED, EvaluateSettings
 from srnet.core.errors import SrnetError
 from srnet.evaluate.metrics import CONVENTIONS, FULL_SCALE, paper_scores, strict_scores
-from srnet.imaging.volume import Grid, canonical, import_image
+from srnet.imaging.formats import import_image
+from srnet.imaging.volume import Grid, canonical
 
 _ISOTROPIC = (1.0, 1.0, 1.0)
 _TOLERANCE = 0.1

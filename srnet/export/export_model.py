@@ -12,7 +12,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ def model_card(
     return f"""# {about["method"]}: two x-rays to a spine
 
 Network `{net["name"]}`, {size} voxels along each edge, width {net["width"]}. Trained by srnet on
-x-rays that were projected from CT (source to isocentre {about["source_to_isocentre_mm"]:g} mm,
-to detector {about["source_to_detector_mm"]:g} mm) after everything but bone had been removed.
+x-rays that were projected from CT (source to isocentre {about["source_to_isocentre_mm"]:g} mm)
+after everything but bone had been removed.
 
 ## What it is for
 
@@ -196,7 +196,7 @@ def export_model(run: RunFiles, folder: str | Path) -> None:
     refuse_existing(folder)
     card = load_model(run.model).card
     train, test = read_dataset(run.train), read_dataset(run.test)
-    about = {"method": run.method, **card.plain(), **_geometry(train)}
+    about = {"method": run.method, **card.plain(), **asdict(_beam(train))}
     cohort = summarise_cohort(run, train)
     metrics = {"scores": _mean_scores(run), "reprojection": reference(run, test).plain()}
     with atomic_folder(folder) as partial:
@@ -290,17 +290,8 @@ def _mean_scores(run: RunFiles) -> dict[str, dict[str, float | None]]:
     return means
 
 
-def _geometry(samples: DataSet) -> dict[str, float]:
-    beam = _beam(samples)
-    return {
-        "source_to_isocentre_mm": beam.source_to_isocentre_mm,
-        "source_to_detector_mm": beam.source_to_detector_mm,
-    }
-
-
 def _beam(samples: DataSet) -> ConeBeam:
-    names = ("source_to_isocentre_mm", "source_to_detector_mm")
-    return ConeBeam(*(float(samples.attributes[name]) for name in names))
+    return ConeBeam(float(samples.attributes["source_to_isocentre_mm"]))
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

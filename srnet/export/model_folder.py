@@ -98,7 +98,7 @@ def open_model(folder: str | Path) -> ModelFolder:
     return ModelFolder(
         loaded=load_model(folder / "model.safetensors"),
         method=about["method"],
-        beam=ConeBeam(about["source_to_isocentre_mm"], about["source_to_detector_mm"]),
+        beam=ConeBeam(about["source_to_isocentre_mm"]),
         statistics=XrayStatistics.parse(_read_json(folder / "statistics.json")),
         reference=Reference.parse(_read_json(folder / "metrics.json")["reprojection"]),
         sha256=file_digest(folder / MANIFEST),

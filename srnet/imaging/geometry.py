@@ -1,8 +1,8 @@
-"""The x-ray tube and the detector of the two views, in one frame.
+"""The two views and the cone beam: the one statement of the x-ray geometry.
 
-Positions are mm from the isocentre, the middle of the volume, along the array
-axes of `srnet.volume`: (down, back, left), that is towards inferior, posterior
-and the patient's left.
+Positions are mm from the isocentre, the middle of the volume, along the array axes of
+`srnet.imaging.volume`: (down, back, left), that is towards inferior, posterior and the
+patient's left.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.imaging.volume import Axis, Grid
+
+DETECTOR_MM = 408.0
+"""How far behind the isocentre the pixels are put at which rays are aimed. It decides nothing:
+the pitch of the pixels grows with the distance, so that every ray stays the same."""
 
 
 class View(Enum):
@@ -39,26 +43,36 @@ class View(Enum):
         """
         return -1 if self is View.AP else 1
 
+    def to_frame(self, leading: int = 0) -> tuple[int, ...]:
+        """Return the order of axes that turns a volume into the view's own frame.
+
+        That frame is (depth, rows, columns); `leading` axes before those of the volume, such as
+        samples and channels, keep their places.
+        """
+        axes = (self.depth, Axis.CRANIOCAUDAL, self.columns)
+        return (*range(leading), *(leading + int(axis) for axis in axes))
+
+    def to_volume(self, leading: int = 0) -> tuple[int, ...]:
+        """Return the order of axes that undoes `to_frame`."""
+        order = self.to_frame(leading)
+        return tuple(order.index(axis) for axis in range(len(order)))
+
 
 @dataclass(frozen=True)
 class ConeBeam:
-    """A point source and a flat detector at right angles to the central ray.
+    """A point source before a flat detector at right angles to the central ray.
+
+    Row r and column c of the detector see row r and column c of the volume in the isocentre
+    plane: its pitch is the voxel size times the magnification. The distance to the detector
+    cancels, and the geometry has one number.
 
     Attributes
     ----------
     source_to_isocentre_mm
         Distance from the focal spot to the middle of the volume.
-    source_to_detector_mm
-        Distance from the focal spot to the detector, larger.
     """
 
     source_to_isocentre_mm: float
-    source_to_detector_mm: float
-
-    @property
-    def magnification(self) -> float:
-        """Return how much larger the detector shows what lies in the isocentre plane."""
-        return self.source_to_detector_mm / self.source_to_isocentre_mm
 
     def source_mm(self, view: View) -> tuple[float, float, float]:
         """Return the position of the focal spot."""
@@ -67,23 +81,17 @@ class ConeBeam:
         return position[0], position[1], position[2]
 
     def pixels_mm(self, view: View, grid: Grid) -> NDArray[np.float64]:
-        """Return the pixel centres on the detector, (rows, columns, 3).
-
-        The pitch is the voxel spacing times the magnification, so that row r
-        and column c see row r and column c of the volume's isocentre plane.
-        """
+        """Return points on the rays of all pixels behind the patient, (rows, columns, 3)."""
         rows = self._ticks(grid, Axis.CRANIOCAUDAL)
         columns = self._ticks(grid, view.columns)
-        behind = self.source_to_isocentre_mm - self.source_to_detector_mm
         position = np.empty((rows.size, columns.size, 3))
         position[..., Axis.CRANIOCAUDAL] = rows[:, None]
         position[..., view.columns] = columns[None, :]
-        position[..., view.depth] = view.source_side * behind
+        position[..., view.depth] = -view.source_side * DETECTOR_MM
         return position
 
     def _ticks(self, grid: Grid, axis: Axis) -> NDArray[np.float64]:
-        """Return the detector coordinates of the pixel centres along one axis, in mm."""
-        count = grid.shape[axis]
-        indices = np.arange(count) - (count - 1) / 2
-        pitch = np.float64(grid.spacing_mm[axis] * self.magnification)
-        return indices * pitch
+        """Return the coordinates of the pixels along one axis, in mm."""
+        indices = np.arange(grid.shape[axis]) - (grid.shape[axis] - 1) / 2
+        source = self.source_to_isocentre_mm
+        return indices * np.float64(grid.spacing_mm[axis] * ((source + DETECTOR_MM) / source))

@@ -21,17 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.core.errors import ScanRejected
-from srnet.core.rejection import is_shortage, raise_if_rejected
+from srnet.core.rejection import raise_if_rejected
 from srnet.core.stamp import record_id
-from srnet.imaging.formats import (
-    plain_reason,
-    read_general_nifti,
-    read_itk,
-    read_nifti,
-    read_plain,
-    write_nifti,
-)
+from srnet.imaging.formats import Image, read_nifti, write_nifti
 
 AIR_HU = -1000
 """Hounsfield units of air, and of everything outside the field of view."""
@@ -154,64 +146,6 @@ def write_volume(path: str | Path, volume: Volume) -> None:
     reach = [(n - 1) * step for n, step in zip(grid.shape[::-1], spacing, strict=True)]
     origin = [place - length for place, length in zip(grid.origin_mm, reach, strict=True)]
     write_nifti(path, volume.array[::-1, ::-1, ::-1], spacing, origin, record_id())
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image as its file holds it, in any orientation.
-
-    Attributes
-    ----------
-    array
-        Values in file order, slope and intercept applied.
-    affine
-        4x4 matrix from array indices to RAS world mm.
-    spacing_mm
-        Voxel size as the header states it.
-    """
-
-    array: NDArray[Any]
-    affine: NDArray[np.float64]
-    spacing_mm: tuple[float, ...]
-
-
-def import_image(path: str | Path) -> Image:
-    """Read a NIfTI, NRRD, MHA or MHD file of anyone's making.
-
-    Raises
-    ------
-    ScanRejected
-        If the file is empty, cut short or no image, holds colours or complex
-        numbers, or does not say where left is.
-    MemoryError, OSError, RuntimeError
-        If the machine ran short, whatever the file is worth.
-    """
-    path = Path(path)
-    if path.stat().st_size == 0:
-        raise ScanRejected(f"{path}: is empty (0 bytes); copy or download it again")
-    try:
-        image = _read(path)
-    except ScanRejected:
-        raise
-    except Exception as failure:  # Readers raise anything on damaged files.
-        if is_shortage(failure):
-            raise
-        raise ScanRejected(
-            f"{path}: cannot be read as an image ({plain_reason(failure, path)}); "
-            "copy or download it again, or take it out of the folder"
-        ) from None
-    if image.array.dtype.kind not in "iuf":
-        kind = "complex numbers" if image.array.dtype.kind == "c" else "colours"
-        raise ScanRejected(
-            f"{path}: its voxels are {kind} instead of single numbers; give the CT itself"
-        )
-    return image
-
-
-def _read(path: Path) -> Image:
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return Image(*read_itk(path))
-    return Image(*(read_plain(path) or read_general_nifti(path)))
 
 
 def canonical(image: Image) -> Volume:

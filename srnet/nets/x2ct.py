@@ -8,15 +8,16 @@ mean of the two views' volumes replaces them and joins the third decoder.
 from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
+from srnet.imaging.geometry import View
 from srnet.nets.body import Body
 from srnet.nets.refinement import Refinement
 from srnet.nets.trunk import BottomLift, Decoder, Encoder, SkipLift, map_sizes, skip_channels
 from srnet.physics.precision import full_precision
 
-# Axes of (N, C, craniocaudal, anteroposterior, left-right) that make a view's
-# frame (N, C, depth, rows, columns), and the way back.
-_TO_FRAME = ((0, 1, 3, 2, 4), (0, 1, 4, 2, 3))
-_TO_CT = ((0, 1, 3, 2, 4), (0, 1, 3, 4, 2))
+_TO_FRAME = tuple(view.to_frame(leading=2) for view in View)
+_TO_CT = tuple(view.to_volume(leading=2) for view in View)
+"""Orders of axes that turn (N, C, craniocaudal, anteroposterior, left-right) into the frame
+(N, C, depth, rows, columns) of each view, and back."""
 
 
 def build(net: X2ctSettings, size: int) -> Body:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.cohort import Region
-from srnet.imaging.volume import Image
+from srnet.imaging.formats import Image
 from srnet.phantom.person import Person, draw_person
 from srnet.phantom.posture import SpinalColumn, build_column
 from srnet.phantom.scanner import Scanner, draw_scanner, expose, lattice_for, to_file

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.cohort import Region
-from srnet.imaging.volume import Image, turn
+from srnet.imaging.formats import Image
+from srnet.imaging.volume import turn
 from srnet.phantom.person import Person
 from srnet.phantom.posture import SpinalColumn
 from srnet.phantom.shapes import Field, Lattice

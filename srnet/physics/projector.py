@@ -1,11 +1,10 @@
 """A differentiable cone-beam projector for the two orthogonal views.
 
-The detector of each view is parallel to two axes of the volume, and its pitch
-is such that, in the isocentre plane, row r and column c of the x-ray see row r
-and column c of the volume. A slice perpendicular to the view's axis, at depth
-d beyond the isocentre (away from the source), is then seen magnified about
-the axis: the ray of pixel p meets it at voxel `p (1 + d / source)`, counted
-from the centre, whatever the voxel size in the plane. One view is hence
+The geometry is that of `srnet.imaging.geometry`: in the isocentre plane, row r and column c of
+an x-ray see row r and column c of the volume. A slice perpendicular to the view's axis, at
+depth d beyond the isocentre (away from the source), is then seen magnified about the axis: the
+ray of pixel p meets it at voxel `p (1 + d / source)`, counted from the centre, whatever the
+voxel size in the plane. One view is hence
 
     A x = length * sum over slices of  W_d x_d W_d^T
 
@@ -19,33 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Axis:
-    """How one view looks through a volume (N, craniocaudal, anteroposterior, left-right).
-
-    Attributes
-    ----------
-    depth, column
-        Axis of the volume along which the view looks, and the one that its
-        columns show. Its rows always show the craniocaudal axis.
-    toward_source
-        -1 where the depth index grows away from the source, 1 where towards it.
-    """
-
-    depth: int
-    column: int
-    toward_source: int
-
-
-AP = Axis(depth=2, column=3, toward_source=-1)
-"""The source stands anterior; volumes run from anterior to posterior."""
-
-LATERAL = Axis(depth=3, column=2, toward_source=1)
-"""The source stands at the patient's left; volumes run from right to left."""
-
-VIEWS = (AP, LATERAL)
-"""The views in the order of the channels of an x-ray pair."""
+from srnet.imaging.geometry import View
 
 
 @dataclass(frozen=True)
@@ -54,8 +27,8 @@ class Projection:
 
     Attributes
     ----------
-    axis
-        The view.
+    view
+        Which of the two.
     weights
         (N, S, S, S) interpolation of slice d (axis 1), from voxels (axis 3) to
         pixels (axis 2).
@@ -63,14 +36,14 @@ class Projection:
         (N, S, S) path of the ray of each pixel through one slice.
     """
 
-    axis: Axis
+    view: View
     weights: Tensor
     length_mm: Tensor
 
     def forward(self, volume: Tensor) -> Tensor:
         """Return the line integrals (N, S, S) of `volume` (N, S, S, S), times mm."""
         samples, size = volume.shape[0], volume.shape[-1]
-        slices = volume.permute(0, self.axis.depth, 1, self.axis.column)
+        slices = volume.permute(self.view.to_frame(leading=1))
         columns = slices @ self.weights.transpose(-1, -2)
         rows = self.weights.transpose(1, 2).reshape(samples, size, size * size)
         return self.length_mm * (rows @ columns.reshape(samples, size * size, size))
@@ -79,7 +52,7 @@ class Projection:
         """Return the back-projection (N, S, S, S) of `image` (N, S, S), times mm."""
         weighted = (self.length_mm * image).unsqueeze(1)
         slices = self.weights.transpose(-1, -2) @ weighted @ self.weights
-        return slices.permute(*_inverse((0, self.axis.depth, 1, self.axis.column)))
+        return slices.permute(self.view.to_volume(leading=1))
 
     def sensitivity(self) -> Tensor:
         """Return the back-projection (N, S, S, S) of ones: 0 in voxels that no ray meets."""
@@ -101,21 +74,16 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
     """
     spacing, source = spacing_mm.float(), source_mm.float().view(-1, 1)
     centred = torch.arange(size, device=spacing.device) - (size - 1) / 2
-    return _projection(AP, spacing, centred, source), _projection(
-        LATERAL, spacing, centred, source
-    )
+    ap, lateral = (_projection(view, spacing, centred, source) for view in View)
+    return ap, lateral
 
 
-def _projection(axis: Axis, spacing: Tensor, centred: Tensor, source: Tensor) -> Projection:
-    depth = -axis.toward_source * centred * spacing[:, axis.depth - 1, None]
+def _projection(view: View, spacing: Tensor, centred: Tensor, source: Tensor) -> Projection:
+    depth = -view.source_side * centred * spacing[:, view.depth, None]
     magnified = (1 + depth / source)[:, :, None] * centred
     # A hat function at every voxel is linear interpolation, zero outside.
     weights = (1 - (magnified[..., None] - centred).abs()).clamp_(min=0)
     rows = (centred * spacing[:, 0, None] / source)[:, :, None]
-    columns = (centred * spacing[:, axis.column - 1, None] / source)[:, None, :]
-    step = spacing[:, axis.depth - 1].view(-1, 1, 1)
-    return Projection(axis, weights, step * (1 + rows**2 + columns**2).sqrt())
-
-
-def _inverse(order: tuple[int, ...]) -> list[int]:
-    return [order.index(axis) for axis in range(len(order))]
+    columns = (centred * spacing[:, view.columns, None] / source)[:, None, :]
+    step = spacing[:, view.depth].view(-1, 1, 1)
+    return Projection(view, weights, step * (1 + rows**2 + columns**2).sqrt())

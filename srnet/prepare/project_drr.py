@@ -46,7 +46,7 @@ def project_drr(volume: Volume, settings: DrrSettings) -> tuple[Xray, Xray]:
 
 def cone_beam(settings: DrrSettings) -> ConeBeam:
     """Return the geometry that the settings describe."""
-    return ConeBeam(settings.source_to_isocentre_mm, settings.source_to_detector_mm)
+    return ConeBeam(settings.source_to_isocentre_mm)
 
 
 def cast_rays(volume: Volume, beam: ConeBeam, view: View) -> NDArray[np.float32]:

@@ -5,7 +5,8 @@ import pytest
 
 from srnet.acquire.integrity import check_geometry, check_values
 from srnet.core.errors import ScanRejected
-from srnet.imaging.volume import AIR_HU, Image, Volume, canonical
+from srnet.imaging.formats import Image
+from srnet.imaging.volume import AIR_HU, Volume, canonical
 
 
 def ct(tiny_ct, change):

@@ -12,7 +12,8 @@ from srnet.acquire.local import list_source
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import FolderSource, PhantomSource
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.imaging.volume import Grid, canonical, import_image, write_volume
+from srnet.imaging.formats import import_image
+from srnet.imaging.volume import Grid, canonical, write_volume
 
 VERSE = ["rawdata/(.*)_ct", r"derivatives/\1_seg-vert_msk"]
 

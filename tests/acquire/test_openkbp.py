@@ -7,7 +7,8 @@ from srnet.acquire.acquire import acquire
 from srnet.acquire.openkbp import list_source, read
 from srnet.config.cohort import OpenkbpSource
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.imaging.volume import canonical, import_image
+from srnet.imaging.formats import import_image
+from srnet.imaging.volume import canonical
 
 
 def write_patient(root, table, steps="4.0\n4.0\n2.5\n", number=7):

@@ -19,7 +19,7 @@ MISTAKES = [
     ({"cohort": {"sources": [{"kind": "atlas"}]}}, ["atlas", "phantom"]),
     ({"methods": {"mine": {"net": {"name": "srnet3d", "asp": False}}}}, ["asp", "aspp"]),
     ({"tables": {"table1": ["x3ct"]}}, ["table1", "x3ct", "x2ct"]),
-    ({"drr": {"source_to_detector_mm": float("nan")}}, ["source_to_detector_mm", "finite"]),
+    ({"drr": {"source_to_isocentre_mm": float("nan")}}, ["source_to_isocentre_mm", "finite"]),
 ]
 
 

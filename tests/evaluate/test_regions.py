@@ -5,7 +5,8 @@ import pytest
 
 from srnet.core.errors import SrnetError
 from srnet.evaluate.regions import region_scores
-from srnet.imaging.volume import canonical, import_image
+from srnet.imaging.formats import import_image
+from srnet.imaging.volume import canonical
 
 SPACING_MM = (2.0, 1.0, 1.0)
 

@@ -9,7 +9,7 @@ from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.project_drr import cast_rays
 
 SPACING_MM = (4.0, 3.0, 2.5)
-BEAM = ConeBeam(541.0, 949.0)
+BEAM = ConeBeam(541.0)
 
 
 def xrays(volume: np.ndarray) -> np.ndarray:

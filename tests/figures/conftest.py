@@ -59,7 +59,7 @@ def fake_run(tmp_path_factory) -> FakeRun:
         for key in ("scan", "patient", "source"):
             _write_strings(file, key, scans)
         file.attrs.update(size=SIZE, record="0123456789abcdef")
-        file.attrs.update(source_to_isocentre_mm=541.0, source_to_detector_mm=949.0)
+        file.attrs.update(source_to_isocentre_mm=541.0)
     predictions = {}
     for row, scale in (("ipf", 0.4), ("x2ct", 0.7), ("srnet3d", 0.9)):
         predictions[row] = folder / f"{row}.h5"

@@ -11,15 +11,8 @@ import SimpleITK
 from nibabel import orientations
 
 from srnet.core.errors import ScanRejected
-from srnet.imaging.volume import (
-    AIR_HU,
-    Image,
-    canonical,
-    import_image,
-    read_volume,
-    turn,
-    write_volume,
-)
+from srnet.imaging.formats import Image, import_image
+from srnet.imaging.volume import AIR_HU, canonical, read_volume, turn, write_volume
 
 
 def turned(image, axes):
@@ -309,8 +302,8 @@ def test_a_machine_that_ran_short_rejects_no_scan(tiny_ct, tmp_path, monkeypatch
     def fail(*arguments):
         raise shortage
 
-    for reader in ("read_plain", "read_itk"):
-        monkeypatch.setattr(f"srnet.imaging.volume.{reader}", fail)
+    for reader in ("_read_nifti", "_read_itk"):
+        monkeypatch.setattr(f"srnet.imaging.formats.{reader}", fail)
     path = tmp_path / name
     path.write_bytes(b"x")
     with pytest.raises(type(shortage)) as failure:

@@ -2,8 +2,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from srnet.core.errors import SrnetError
-from srnet.imaging.formats import read_nifti, read_plain, write_nifti
+from srnet.core.errors import ScanRejected, SrnetError
+from srnet.imaging.formats import import_image, read_nifti, write_nifti
 
 SPACING, ORIGIN = (0.7, 1.5, 2.5), (-90.25, 12.0, 700.5)
 
@@ -67,41 +67,57 @@ def save(path, kind="<i2", **fields):
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"a longer header"))
     nibabel.save(image, path)
     content = bytearray(path.read_bytes())
-    written = np.frombuffer(content, nibabel.nifti1.header_dtype.newbyteorder("<"), 1)
+    written = np.frombuffer(
+        content, nibabel.nifti1.header_dtype.newbyteorder(header.endianness), 1
+    )
     for name, value in fields.items():
         written[name] = value
     path.write_bytes(content)
     return path
 
 
-@pytest.mark.parametrize("kind", ["u1", "<i2", "<u2", "<i4", "<f4", "<f8"])
+@pytest.mark.parametrize("kind", ["u1", "<i2", ">i2", "<u2", "<i4", "<f4", "<f8"])
 @pytest.mark.parametrize("slope", [0, 1, np.nan])
-def test_a_plain_file_reads_as_by_the_general_library(tmp_path, kind, slope):
+def test_a_file_without_scaling_keeps_its_type_and_states_its_voxel_size(tmp_path, kind, slope):
     path = save(tmp_path / "a.nii", kind, scl_slope=slope)
-    image, plain = nibabel.Nifti1Image.from_filename(path), read_plain(path)
-    assert plain is not None
-    np.testing.assert_array_equal(plain.array, np.asarray(image.dataobj))
-    assert plain.array.dtype == kind
-    np.testing.assert_array_equal(plain.affine, image.affine)
-    assert plain.pixdim_mm == image.header.get_zooms()
+    image, found = nibabel.Nifti1Image.from_filename(path), import_image(path)
+    np.testing.assert_array_equal(found.array, np.asarray(image.dataobj))
+    assert found.array.dtype == kind
+    np.testing.assert_array_equal(found.affine, image.affine)
+    assert found.spacing_mm == image.header.get_zooms()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"kind": "<i8"}, "<i8"),
+        ({"scl_slope": 2}, "f4"),
+        ({"scl_slope": 1, "scl_inter": -1024}, "f4"),
+        ({"sform_code": 0, "qform_code": 1}, "<i2"),
+    ],
+)
+def test_scaling_and_the_other_form_are_applied(tmp_path, fields, kind):
+    path = save(tmp_path / "a.nii", **fields)
+    image, found = nibabel.Nifti1Image.from_filename(path), import_image(path)
+    np.testing.assert_array_equal(found.array, np.asarray(image.dataobj))
+    assert found.array.dtype == kind
+    np.testing.assert_array_equal(found.affine, image.affine)
+
+
+@pytest.mark.parametrize("start", [0, 348])
+def test_voxels_that_begin_within_the_header_are_refused(tmp_path, start):
+    with pytest.raises(ScanRejected, match=f"begin at byte {start}, within its own header"):
+        import_image(save(tmp_path / "a.nii", vox_offset=start))
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"kind": ">i2"},
-        {"kind": "<i8"},
-        {"scl_slope": 2},
-        {"scl_slope": 1, "scl_inter": -1024},
-        {"sform_code": 0},
         {"magic": b"ni1"},
         {"dim": [3, 4, -5, 6, 1, 1, 1, 1]},
+        {"vox_offset": np.nan},
     ],
 )
-def test_what_is_not_plain_is_left_to_the_general_library(tmp_path, fields):
-    assert read_plain(save(tmp_path / "a.nii", **fields)) is None
-
-
-@pytest.mark.parametrize("start", [0, 348, np.nan])
-def test_voxels_that_begin_within_the_header_are_not_plain(tmp_path, start):
-    assert read_plain(save(tmp_path / "a.nii", vox_offset=start)) is None
+def test_an_impossible_header_is_refused(tmp_path, fields):
+    with pytest.raises(ScanRejected, match=r"a\.nii: "):
+        import_image(save(tmp_path / "a.nii", **fields))

@@ -14,7 +14,7 @@ from srnet.prepare.project_drr import cast_rays, project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
 
-PAPER = ConeBeam(541, 949)
+PAPER = ConeBeam(541)
 CENTRE_MM = np.array([6.0, -9.0, 13.0])
 SEMI_AXES_MM = np.array([40.0, 30.0, 50.0])
 VALUE = 1000.0
@@ -70,7 +70,7 @@ def test_the_shadow_lies_where_perspective_puts_it(view):
 @pytest.mark.parametrize("view", View)
 def test_from_far_away_it_is_the_sum_along_the_view(view):
     volume = ellipsoid(32)
-    far = cast_rays(volume, ConeBeam(1e6, 1e6 + 100), view)
+    far = cast_rays(volume, ConeBeam(1e6), view)
     plain = volume.array.sum(axis=view.depth) * volume.grid.spacing_mm[view.depth]
     assert np.abs(far - plain).mean() / plain.mean() < 2e-3
 
@@ -103,7 +103,7 @@ def test_upside_down_turns_both_images_upside_down():
 
 
 def test_mirrored_lateral_image_differs_by_perspective_only():
-    far = ConeBeam(1e6, 1e6 + 100)
+    far = ConeBeam(1e6)
     one, two = asymmetric(), flipped(asymmetric(), Axis.LEFT_RIGHT)
     assert cast_rays(two, far, View.LATERAL) == pytest.approx(
         cast_rays(one, far, View.LATERAL), rel=2e-3, abs=20
@@ -159,7 +159,7 @@ def test_distances_in_cm_are_refused_with_both_numbers():
     """At twice its size the ellipsoid reaches 78 mm to the front, its outermost voxel 84 mm."""
     deep = Volume(ellipsoid(32).array, Grid.centred((32,) * 3, (12.0,) * 3, (0, 0, 0)))
     with pytest.raises(SrnetError) as failure:
-        project_drr(deep, DrrSettings(source_to_isocentre_mm=54.1, source_to_detector_mm=94.9))
+        project_drr(deep, DrrSettings(source_to_isocentre_mm=54.1))
     assert not isinstance(failure.value, ScanRejected)
     assert str(failure.value) == (
         "drr.source_to_isocentre_mm is 54.1, but bone reaches 84 mm from the isocentre along the "
@@ -173,7 +173,7 @@ def test_bone_and_not_the_padding_around_it_decides_where_the_source_may_stand(d
     array = np.zeros((32,) * 3, np.float32)
     array[14:18, 11:21, 11:21] = 1000
     volume = Volume(array, Grid.centred(array.shape, (4.0, 4.0, 4.0), (0, 0, 0)))
-    settings = DrrSettings(source_to_isocentre_mm=distance, source_to_detector_mm=949)
+    settings = DrrSettings(source_to_isocentre_mm=distance)
     if within:
         with pytest.raises(SrnetError, match="is 20, but bone reaches 20 mm"):
             project_drr(volume, settings)
@@ -196,8 +196,8 @@ def plastimatch(volume: Volume, view: View, algorithm: str, folder: Path) -> np.
     image.SetOrigin((-reach[::-1] / 2).tolist())
     SimpleITK.WriteImage(image, str(folder / "volume.mha"))
     rows, columns = volume.grid.shape[0], volume.grid.shape[view.columns]
-    height = rows * volume.grid.spacing_mm[0] * PAPER.magnification
-    width = columns * volume.grid.spacing_mm[view.columns] * PAPER.magnification
+    height = rows * volume.grid.spacing_mm[0] * 949 / 541
+    width = columns * volume.grid.spacing_mm[view.columns] * 949 / 541
     geometry = ["--sad", "541", "--sid", "949", "-n", NORMALS[view], "--vup", "0 0 1"]
     panel = ["-r", f"{rows} {columns}", "-z", f"{width} {height}", "-o", "0 0 0"]
     values = ["-i", algorithm, "-P", "none", "-t", "pfm", "-O", "drr_", "volume.mha"]

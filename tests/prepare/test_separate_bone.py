@@ -152,7 +152,8 @@ def test_amount_of_bone_in_real_scans(real_ct, name, millilitres):
 @pytest.fixture(scope="session")
 def labelled(real_ct, srnet_data):
     """Return a lumbar scan's CT, its vertebrae and their parts, on one grid."""
-    from srnet.imaging.volume import canonical, import_image
+    from srnet.imaging.formats import import_image
+    from srnet.imaging.volume import canonical
 
     name = "tptbox-ct-label22"
     vertebrae, parts = (

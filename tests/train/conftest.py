@@ -42,7 +42,6 @@ def pack_boxes(path, samples, seed):
             )
         file.attrs["size"] = SIZE
         file.attrs["source_to_isocentre_mm"] = SOURCE_MM
-        file.attrs["source_to_detector_mm"] = 949.0
         file.attrs["record"] = ""
     return path
 

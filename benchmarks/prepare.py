@@ -37,10 +37,9 @@ from srnet.core.errors import ScanRejected
 from srnet.imaging.histogram import count_hu
 from srnet.imaging.volume import Volume, write_volume
 from srnet.imaging.xray import write_xray
-from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume
-from srnet.prepare.separate_bone import separate_bone
+from srnet.prepare.separate_bone import cluster_histogram, separate_bone
 
 TISSUES = ((-950, 30, 0.45), (-90, 25, 0.2), (50, 30, 0.3), (500, 180, 0.05))
 FINE_MM = 0.7

@@ -1,18 +1,13 @@
 """Separation of bone from everything else in a CT, by K-means (section IV.A).
 
-K-means on all voxels finds whatever differs most in a scan: body from air,
-padding from the rest, an implant from the body. The default `window` variant
-asks it the one question that matters: which of the voxels of the body, above
-water and saturated below cortical bone, are soft tissue, and which bone. What
-the threshold alone would keep or lose by mistake is then put right by shape:
-kidneys and the couch have no cortex, and the inside of a vertebra lies within
-its shell.
+K-means on all voxels finds whatever differs most in a scan: body from air, padding from the
+rest, an implant from the body. The default `window` variant therefore clusters only the voxels
+of the body, above water and saturated below cortical bone, which are soft tissue or bone. What
+the threshold alone would keep or lose by mistake is then corrected by shape: kidneys and the
+couch have no cortex, and the inside of a vertebra lies within its shell.
 
-How much bone, and at which HU, a CT of a body can hold.
-
-Whether a file is a CT at all was decided when it was imported. K-means itself
-never fails, its window pins the threshold; what tells a scan without bone is
-the centre of the upper cluster and the amount of what was found.
+Whether a file is a CT at all was decided when it was imported. Scans without bone are refused
+by the centre of the upper cluster and by the amount of what was found.
 """
 
 import logging
@@ -25,7 +20,6 @@ from srnet.config.prepare import BoneSettings
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.histogram import count_hu
 from srnet.imaging.volume import AIR_HU, Axis, Volume
-from srnet.prepare.kmeans import cluster_histogram
 from srnet.prepare.masks import (
     Box,
     Mask,
@@ -151,6 +145,34 @@ class BoneSeparation:
     centres_hu: tuple[float, ...]
     bone_ml: float
     warnings: tuple[str, ...] = ()
+
+
+def cluster_histogram(
+    values: NDArray[np.int64], counts: NDArray[np.int64], clusters: int
+) -> NDArray[np.float64]:
+    """Return the K-means centres of a histogram, ascending.
+
+    Voxels of equal HU always share a cluster, so that the histogram holds all that K-means
+    needs of a scan.
+
+    Parameters
+    ----------
+    values
+        Different integers, ascending.
+    counts
+        How often each occurs, positive.
+    clusters
+        Number of clusters, at most the number of values.
+    """
+    from sklearn.cluster import KMeans
+
+    # Lloyd's iterations rest in local optima: of many starts, always the same ones, the best is
+    # taken.
+    kmeans = KMeans(clusters, n_init=30, max_iter=1000, tol=0, random_state=0)
+    labels = kmeans.fit_predict(values[:, None].astype(np.float64), sample_weight=counts)
+    members = [labels == cluster for cluster in range(clusters)]
+    # Means of integers: the same on every machine.
+    return np.sort([np.sum((counts * values)[m]) / np.sum(counts[m]) for m in members])
 
 
 def separate_bone(ct: Volume, settings: BoneSettings) -> BoneSeparation:

@@ -147,8 +147,8 @@ def _describe(store: Store, files: Files) -> list[dict[str, Any]]:
             content = read_content(path)
             if content is None:
                 raise SrnetError(
-                    f"{path}: is not there; restore it, or delete the list of products that names "
-                    "it, and give the same command again"
+                    f"{path}: is not there; restore it, or delete the list of the stage that made "
+                    "it, such as results/volume/BATCH.tsv, and give the same command again"
                 )
             entry = {
                 "name": name,
@@ -168,7 +168,8 @@ def _check_digests(inputs: Sequence[Mapping[str, Any]], digests: Mapping[str, st
         if entry["sha256"] != stated:
             raise SrnetError(
                 f"{entry['path']}: has SHA-256 {entry['sha256'][:12]}..., not {stated[:12]}... as "
-                "the list of its batch states; delete that list and give the same command again"
+                "the list of its batch states; delete the list of the stage that made it, such as "
+                "results/volume/BATCH.tsv, and give the same command again"
             )
 
 

@@ -1,4 +1,4 @@
-"""How the methods learned: training loss and validation scores against the epoch."""
+"""Stage: how the methods learned: training loss and validation scores against the epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,11 +43,11 @@ def render_learning(
 def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
     """Return one panel for each of `PANELS`, one line for each method.
 
-    Losses of methods with different loss terms are not comparable; their
-    courses are. A score that was not validated in an epoch leaves no point.
+    Of methods with different loss terms only the shapes of the loss curves can be compared,
+    not their values. An epoch without validation leaves no point.
     """
     page = new_figure(8.2, 2.4)
-    # Whatever the names of the methods and the ticks of the losses, nothing is cut.
+    # Fits names and ticks of any length.
     page.set_layout_engine("constrained", wspace=0.05)
     panels = page.subplots(1, len(PANELS))
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):

@@ -1,7 +1,6 @@
-"""A table of pictures, laid out in inches so that nothing depends on fitting.
+"""A page of pictures in rows and columns with printed heads, laid out in inches.
 
-Every picture is as large as its cell allows and keeps its shape. Rows and
-columns have printed heads.
+Every picture is as large as its cell allows and keeps its shape.
 """
 
 from collections.abc import Sequence

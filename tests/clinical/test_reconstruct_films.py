@@ -16,7 +16,7 @@ from srnet.clinical.reconstruct_films import Reconstruction, reconstruct
 from srnet.commands.main import main
 from srnet.config.clinical import ClinicalSettings
 from srnet.dataset.hdf5 import read_predictions
-from srnet.figures.cases import hounsfield
+from srnet.imaging.target import hounsfield
 from srnet.imaging.geometry import View
 from srnet.imaging.volume import Volume
 from srnet.imaging.xray import read_xray

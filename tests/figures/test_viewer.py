@@ -18,9 +18,9 @@ from srnet.imaging.volume import Grid, Volume
 @pytest.fixture(scope="module")
 def page_file(fake_run, tmp_path_factory) -> Path:
     case = read_case(fake_run.test, [fake_run.predictions["srnet3d"]], "sub-a_ct")
-    made = Volume(case.reconstructions["srnet3d"], case.truth.grid)
+    made = Volume(case.reconstructions["srnet3d"], case.target.grid)
     path: Path = tmp_path_factory.mktemp("viewer") / "view.html"
-    path.write_text(viewer_html([("Truth <b>", case.truth), ("3DSRNet", made)]), encoding="utf-8")
+    path.write_text(viewer_html([("Truth <b>", case.target), ("3DSRNet", made)]), encoding="utf-8")
     return path
 
 
@@ -81,7 +81,7 @@ def test_a_surface_is_drawn_beside_the_volume(fake_run, tmp_path, tab):
     mesh = head + faces.tobytes() + corners.tobytes()
     page, picture = tmp_path / "view.html", tmp_path / "surface.png"
     page.write_text(
-        viewer_html([("Truth", case.truth)], surfaces=[("Mesh", mesh)]), encoding="utf-8"
+        viewer_html([("Truth", case.target)], surfaces=[("Mesh", mesh)]), encoding="utf-8"
     )
     tab.open(page)
     tab.wait_for("document.body.dataset.viewers === 'ready'")

@@ -1,10 +1,10 @@
-"""One page that shows films, what the network was given, and what came of it (Fig. 9).
+"""One page that shows films, the network's input, and the reconstruction (Fig. 9).
 
 Letters are those of Fig. 9 of the paper: (a, b) the films with their marked
 regions, (c, d) the network's input, (e) a 3-D view, (f-h) three slices. Below
-them the reconstruction's own DRRs over the films, and what a reader must know.
+them the DRRs of the reconstruction over the films, and what a reader must know.
 Films are shown sharp only inside a marked box, and blurred elsewhere, where
-names are burnt in.
+names may be burnt in.
 """
 
 import textwrap
@@ -16,10 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from srnet.clinical.case import Box
-from srnet.clinical.film import Film
-from srnet.clinical.pixels import printed
-from srnet.clinical.reconstruct_films import Reconstruction
+from srnet.clinical.film import Box, Film
+from srnet.clinical.findings import printed
+from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.figures.camera import FROM_BEHIND, fit
 from srnet.figures.canvas import INK, MUTED, new_figure
@@ -32,20 +31,21 @@ from srnet.imaging.xray import Grey, resize
 ROWS_SHOWN = 640
 """Rows of a film on the sheet."""
 BLUR = 1 / 110
-"""Width of the blur outside the box in heights of the film: letters drown, anatomy stays."""
-
+"""Width of the blur in heights of the film: no letter can be read, anatomy is still seen."""
 WARNINGS_SHOWN = 7
 PIXELS = (720, 560)
+"""Height and width of the 3-D view."""
 
 
 def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
-    """Return the page; draw it inside `srnet.figures.canvas.style`."""
+    """Return the page; call this inside `srnet.figures.canvas.style`."""
     figure = new_figure(10.6, 11.0)
+    lettered = any(finding.check == "burnt_in_text" for finding in result.findings)
     for column, (film, box) in enumerate(result.pair.films):
-        _film_panel(_cell(figure, 0, column), film, box, _may_show_text(result))
+        _film_panel(_cell(figure, 0, column), film, box, lettered)
     for column, view in enumerate(View, start=2):
-        axes = _cell(figure, 0, column)
-        _picture(axes, result.prepared[view].grey, view, result)
+        axes, grey = _cell(figure, 0, column), result.prepared[view].grey
+        draw(axes, grey, _pixel_mm(view, result), (0, max(1e-3, float(np.quantile(grey, 0.998)))))
         cleaned = "non-bone suppressed" if result.prepared[view].cleaned else "as given"
         axes.set_title(f"({'cd'[column - 2]}) {printed(view)} input, {cleaned}")
     _surface_panel(_cell(figure, 1, 0), result, settings)
@@ -60,7 +60,7 @@ def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
 def overlay(film: Grey, drr: Grey) -> NDArray[np.float32]:
     """Return (S, S, 3): the film in red, the DRR in cyan, grey where they agree.
 
-    The square root lifts thin bone out of the dark.
+    The square root brightens thin bone.
     """
     red, cyan = np.sqrt(np.clip(film, 0, 1)), np.sqrt(np.clip(drr, 0, 1))
     return np.stack([red, cyan, cyan], axis=2)
@@ -74,10 +74,6 @@ def _cell(figure: Figure, row: int, column: int) -> Axes:
     axes = figure.add_axes((left, bottom, width, height - 0.005))
     axes.set_anchor("N")
     return axes
-
-
-def _may_show_text(result: Reconstruction) -> bool:
-    return any(finding.check == "burnt_in_text" for finding in result.findings)
 
 
 def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
@@ -104,10 +100,6 @@ def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
     axes.set_title(f"({number}) {printed(film.view)} film, {columns} x {rows} pixels")
 
 
-def _picture(axes: Axes, grey: Grey, view: View, result: Reconstruction) -> None:
-    draw(axes, grey, _pixel_mm(view, result), (0.0, max(1e-3, float(np.quantile(grey, 0.998)))))
-
-
 def _overlay_panel(axes: Axes, view: View, result: Reconstruction) -> None:
     high, wide = _pixel_mm(view, result)
     both = overlay(result.prepared[view].grey, result.drrs[view])
@@ -123,7 +115,7 @@ def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
 
 
 def _slice_panel(axes: Axes, plane: Plane, result: Reconstruction, letter: str) -> None:
-    """Show the slice that holds the most bone; the centre of all may lie beside the spine."""
+    """Show the slice that holds the most bone; the middle one may lie beside the spine."""
     values = np.clip(result.volume.array, 0, 1)
     others = tuple(axis for axis in Axis if axis != plane.across)
     picture = plane.slice(values, int(values.sum(axis=others).argmax()))
@@ -139,10 +131,8 @@ def _surface_panel(axes: Axes, result: Reconstruction, settings: ClinicalSetting
     grid, values = result.volume.grid, result.volume.array
     level = settings.bone_threshold
     camera = fit(values > level, grid, FROM_BEHIND, PIXELS[1] / PIXELS[0])
-    picture = render_surfaces(
-        [Shot(Scene({"spine": values}, grid, level), "spine", camera, PIXELS)]
-    )[0]
-    axes.imshow(picture)
+    scene = Scene({"spine": values}, grid, level)
+    axes.imshow(render_surfaces([Shot(scene, "spine", camera, PIXELS)])[0])
     axes.set_axis_off()
     axes.set_title("(e) surface from behind, left")
 
@@ -174,7 +164,7 @@ def _text_panel(figure: Figure, result: Reconstruction) -> None:
 
 
 def _facts(result: Reconstruction) -> Sequence[str]:
-    """Return size, model and consistency in sentences."""
+    """Return model, size and consistency in sentences."""
     spacing = " x ".join(f"{s:.2f}" for s in result.scale.grid.spacing_mm)
     size = f"{spacing} mm" if result.scale.spacing_known else "of unknown size"
     reference = result.model.reference.correlation_median

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from srnet.clinical.case import Case, read_cases
-from srnet.clinical.reconstruct_films import Reconstruction, reconstruct_case_to
+from srnet.clinical.reconstruct_films import reconstruct_case_to
+from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.core.errors import SrnetError
 from srnet.export.model_folder import open_model

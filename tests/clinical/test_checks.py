@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from srnet.clinical.case import place_box
 from srnet.clinical.checks import FilmPair, check_pair
-from srnet.clinical.film import Film
-from srnet.clinical.pixels import refuse_or_warn
+from srnet.clinical.film import Film, place_box, read_film
+from srnet.clinical.findings import refuse_or_warn
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 
@@ -116,8 +115,6 @@ def test_a_box_must_lie_on_the_film(corners, message):
 
 
 def test_real_films_run_and_letters_on_one_of_them_are_found(srnet_data):
-    from srnet.clinical.film import read_film
-
     folder = srnet_data / "xray"
     ap = read_film(folder / "lumbar-ap-2.jpg", View.AP)
     lateral = read_film(folder / "lumbar-ap-1.jpg", View.LATERAL)

@@ -182,13 +182,16 @@ def _views_swapped(pair: FilmPair) -> Iterator[Finding]:
 
 
 def _opposite_projection(pair: FilmPair) -> Iterator[Finding]:
-    sides = {"PA": ("posterior", "anterior"), "LL": ("the patient's right", "the patient's left")}
+    sides = {
+        "PA": ("behind the patient", "in front"),
+        "LL": ("at the patient's right", "at the patient's left"),
+    }
     for film, _ in pair.films:
         if film.claimed_view in sides:
             found, trained = sides[film.claimed_view]
             sentence = (
                 f"The film given as {printed(film.view)} was taken {film.claimed_view}, with the "
-                f"tube {found}, while the model was trained with the tube {trained}: near and far "
+                f"tube {found}; for the training x-rays the tube was {trained}: near and far "
                 "structures are magnified the other way round."
             )
             yield Finding("projection", "warning", sentence)

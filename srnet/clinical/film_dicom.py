@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.clinical.film_picture import Pixels, grey_of_colour
-from srnet.clinical.findings import Finding
+from srnet.clinical.findings import Finding, printed
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 from srnet.imaging.xray import Grey
@@ -46,7 +46,7 @@ def read_dicom(path: Path, view: View) -> Pixels:
             grey = _grey(path, tags)
     except InvalidDicomError:
         raise SrnetError(f"{path}: is no DICOM file; export the film again") from None
-    spacing, findings = _spacing(tags)
+    spacing, findings = _spacing(tags, view)
     flip, turned = _flip(tags, view)
     return Pixels(
         grey=grey,
@@ -55,7 +55,7 @@ def read_dicom(path: Path, view: View) -> Pixels:
         claimed_view=VIEWS.get(str(tags.get("ViewPosition", "") or "").strip().upper(), ""),
         patient_key=_key(tags, "PatientID", "PatientName", "PatientBirthDate"),
         study_key=_key(tags, "StudyInstanceUID"),
-        findings=(*findings, *turned, *_burnt_in(tags)),
+        findings=(*findings, *turned, *_burnt_in(tags, view)),
     )
 
 
@@ -119,7 +119,7 @@ def _padding(tags: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((stored >= low) & (stored <= high))
 
 
-def _spacing(tags: Any) -> tuple[tuple[float, float] | None, list[Finding]]:
+def _spacing(tags: Any, view: View) -> tuple[tuple[float, float] | None, list[Finding]]:
     """Return the pixel spacing in the plane of the spine, and a finding if it is doubtful.
 
     `PixelSpacing` that differs from `ImagerPixelSpacing`, or comes with a
@@ -136,9 +136,9 @@ def _spacing(tags: Any) -> tuple[tuple[float, float] | None, list[Finding]]:
     factor = _magnification(tags)
     if factor is None:
         sentence = (
-            "The file gives the pixel spacing at the detector but not the magnification: lengths "
-            "come out too large, commonly by 5 to 30 %; give the spacing at the spine with "
-            "--spacing."
+            f"The {printed(view)} file gives the pixel spacing at the detector but not the "
+            "magnification: lengths come out too large, commonly by 5 to 30 %; give the spacing "
+            "at the spine with --spacing."
         )
         return pitch, [Finding("magnification", "warning", sentence)]
     return (pitch[0] / factor, pitch[1] / factor), []
@@ -177,10 +177,12 @@ def _flip(tags: Any, view: View) -> tuple[tuple[bool, bool], list[Finding]]:
     return (False, False), []
 
 
-def _burnt_in(tags: Any) -> list[Finding]:
+def _burnt_in(tags: Any, view: View) -> list[Finding]:
     if str(tags.get("BurnedInAnnotation", "")).upper() != "YES":
         return []
-    sentence = "The file declares text burnt into the picture; mark a box without that text."
+    sentence = (
+        f"The {printed(view)} file declares text burnt into the picture; mark a box without it."
+    )
     return [Finding("burnt_in_text", "warning", sentence)]
 
 

@@ -51,18 +51,7 @@ def make_page(
 ) -> None:
     """Write a volume viewer, tables and all figures into the HTML file `page`.
 
-    Parameters
-    ----------
-    page
-        HTML file to write.
-    parts
-        Tables and figures.
-    test_h5
-        The test set.
-    prediction_h5s
-        Reconstructions; the viewer shows those of `settings.subject`.
-    settings
-        Subject, scan and window of the viewer.
+    The viewer shows one test scan and its reconstruction by `settings.subject`.
     """
     subject = put_first(prediction_h5s, settings.subject)[0]
     scan = settings.scan or choose_scans(test_h5, subject)[0]

@@ -18,6 +18,7 @@ from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Axis, Grid
 
 LETTER = "#ffd23f"
+_LETTERS = {"color": LETTER, "fontsize": 6, "fontweight": "bold"}
 _NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -86,17 +87,11 @@ def draw(
 ) -> AxesImage:
     """Draw a picture in mm, its window `limits` from black to white, without ticks."""
     height, width = (n * mm for n, mm in zip(picture.shape, pixel_mm, strict=True))
-    image = axes.imshow(
-        picture,
-        cmap=cmap,
-        extent=(0.0, width, height, 0.0),
-        interpolation="bilinear",
-        aspect="equal",
-        vmin=limits[0],
-        vmax=limits[1],
-    )
     axes.set_axis_off()
-    return image
+    extent, (low, high) = (0.0, width, height, 0.0), limits
+    return axes.imshow(
+        picture, cmap, vmin=low, vmax=high, extent=extent, interpolation="bilinear", aspect="equal"
+    )
 
 
 def letters(axes: Axes, plane: Plane) -> None:
@@ -106,18 +101,8 @@ def letters(axes: Axes, plane: Plane) -> None:
     places = [(x, 0.5, "left", "center"), (1 - x, 0.5, "right", "center")]
     places += [(0.5, 1 - y, "center", "top"), (0.5, y, "center", "bottom")]
     for letter, (across, up, horizontal, vertical) in zip(plane.edges, places, strict=True):
-        axes.text(
-            across,
-            up,
-            letter,
-            transform=axes.transAxes,
-            ha=horizontal,
-            va=vertical,
-            color=LETTER,
-            fontsize=6,
-            fontweight="bold",
-            path_effects=[withStroke(linewidth=1.2, foreground="black")],
-        )
+        text = axes.text(across, up, letter, ha=horizontal, va=vertical, transform=axes.transAxes)
+        text.set(**_LETTERS, path_effects=[withStroke(linewidth=1.2, foreground="black")])
 
 
 def scale_bar(axes: Axes, colour: str = "white") -> None:
@@ -131,16 +116,8 @@ def scale_bar(axes: Axes, colour: str = "white") -> None:
     axes.plot(
         [start, start + length], [level, level], color=colour, linewidth=1.5, solid_capstyle="butt"
     )
-    axes.text(
-        start,
-        level - 0.03 * width,
-        f"{length} mm",
-        color=colour,
-        fontsize=5.5,
-        ha="left",
-        va="bottom",
-        path_effects=halo,
-    )
+    label = axes.text(start, level - 0.03 * width, f"{length} mm", ha="left", va="bottom")
+    label.set(color=colour, fontsize=5.5, path_effects=halo)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
 

@@ -94,16 +94,8 @@ def comparison_page(
 ) -> Figure:
     """Return a page with one block of columns per case: ground truth, then reconstructions.
 
-    Parameters
-    ----------
-    cases
-        What to show, one block each, with the heading of the block.
-    title
-        Heading of the page.
-    level
-        Network value of the surface in the 3-D views.
-    settings
-        Window and resolution.
+    Each case comes with the heading of its block; `level` is the network value of the
+    surface in the 3-D views.
     """
     blocks = [case.around_bone(level) for _, case in cases]
     columns = [len(case.volumes()) for case in blocks]

@@ -32,21 +32,11 @@ COLUMN = 1.7
 def render_fig5(
     scan: Scan, seed: int, bone: BoneSettings, figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw a scan before and after separation, both computed anew from its source.
+    """Draw a scan before and after the separation of bone into the PNG file `figure`.
 
-    The CT and the bone volume of a run are temporary files. They are computed here again,
-    since asking for them as inputs would make the rules that deleted them run again.
-
-    Parameters
-    ----------
-    scan, seed
-        Row of the scan table, and the seed of the run.
-    bone
-        Settings of the separation.
-    figure
-        PNG file to write. Of a rejected scan it holds the reason.
-    settings
-        Resolution.
+    Both volumes are computed anew from the scan and the seed of the run: the run's own are
+    temporary files, and to ask for them would make their rules run again. For a rejected scan
+    the figure shows the reason.
     """
     with style():
         try:
@@ -65,16 +55,7 @@ def render_fig5(
 def separation_page(scan_id: str, ct: Volume, separated: BoneSeparation, dpi: int) -> Figure:
     """Return the page: 3-D view, axial, sagittal and coronal slice, before and after.
 
-    Parameters
-    ----------
-    scan_id
-        Name in the heading.
-    ct
-        The scan in HU.
-    separated
-        Its bone.
-    dpi
-        Resolution of the 3-D views.
+    `ct` is in HU; `dpi` is the resolution of the 3-D views.
     """
     grid, bone = ct.grid, separated.volume.array
     mask = np.asarray(bone > separated.threshold_hu)

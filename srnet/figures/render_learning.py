@@ -24,16 +24,9 @@ FEW = 40
 def render_learning(
     history_csvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw the learning curves of every method.
+    """Draw the learning curves of every method into the PNG file `figure`.
 
-    Parameters
-    ----------
-    history_csvs
-        One `history.csv` per method, in a folder named after it.
-    figure
-        PNG file to write.
-    settings
-        Resolution.
+    There is one `history.csv` per method, in a folder named after it.
     """
     histories = {Path(path).parent.name: pd.read_csv(path) for path in history_csvs}
     with style():

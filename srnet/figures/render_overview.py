@@ -23,22 +23,11 @@ def render_overview(
     figure: str | Path,
     settings: FigureSettings,
 ) -> None:
-    """Draw the target beside every reconstruction of one test scan.
+    """Draw the target beside all reconstructions of one test scan into the PNG file `figure`.
 
     Rows: coronal and sagittal maximum intensity projection, and the sagittal
-    slice through the centre of the bone. The first column holds the two
-    x-rays that the methods were given. All volumes share one window.
-
-    Parameters
-    ----------
-    test_h5
-        The test set.
-    prediction_h5s
-        Reconstructions of the test set, in the order of the columns.
-    figure
-        PNG file to write.
-    settings
-        Scan, window and resolution.
+    slice through the centre of the bone. The first column holds the two input x-rays, the
+    others the target and `prediction_h5s` in their order. All volumes share one window.
     """
     subject = put_first(prediction_h5s, settings.subject)[0]
     scan = settings.scan or choose_scans(test_h5, subject)[0]

@@ -25,16 +25,9 @@ FEWEST = 8
 def render_scores(
     scores_tsvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw the per-scan scores of every row of Table I.
+    """Draw the per-scan scores of every row of Table I into the PNG file `figure`.
 
-    Parameters
-    ----------
-    scores_tsvs
-        Per-scan scores, one file per row, named after it, in the order shown.
-    figure
-        PNG file to write.
-    settings
-        Resolution.
+    There is one file of scores per row, named after it, in the order shown.
     """
     scores = {Path(path).stem: read_scores(path) for path in scores_tsvs}
     with style():

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from srnet.clinical.film import Box, Film, crop, invert_film
-from srnet.clinical.findings import Finding, by_severity, printed
+from srnet.clinical.findings import Finding, Severity, by_severity, printed
 from srnet.export.xray_statistics import FAMILIAR, XrayStatistics, polarity, score
 from srnet.imaging.geometry import View
 from srnet.imaging.volume import Grid
@@ -88,15 +88,7 @@ def settle_polarity(
 
 
 def check_likeness(ap: Grey, lateral: Grey, statistics: XrayStatistics) -> list[Finding]:
-    """Return how far the network's input lies from the x-rays that it was trained on.
-
-    Parameters
-    ----------
-    ap, lateral
-        (S, S) prepared films.
-    statistics
-        The training x-rays.
-    """
+    """Return how far two prepared films, (S, S), lie from the training x-rays."""
     inputs = {View.AP: ap, View.LATERAL: lateral}
     findings = [_likeness(view, grey, statistics) for view, grey in inputs.items()]
     straight = score(ap, statistics.ap) + score(lateral, statistics.lateral)
@@ -235,7 +227,7 @@ def _extents_match(pair: FilmPair) -> Iterator[Finding]:
             f"The AP box is {ap:.0f} mm high and the lateral box {lateral:.0f} mm; both must show "
             "the same height of the body: mark both from the same vertebra to the same vertebra."
         )
-        severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
+        severity: Severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
         yield Finding("extents_match", severity, sentence)
 
 

@@ -115,14 +115,7 @@ def invert_film(film: Film) -> Film:
 
 
 def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
-    """Return the box with these corners, or the whole film.
-
-    Parameters
-    ----------
-    film
-        The film on which the box was marked.
-    corners
-        x0, y0, x1, y1 in pixels, or None for the whole film.
+    """Return the box with these corners, x0, y0, x1, y1 in pixels, or the whole film.
 
     Raises
     ------

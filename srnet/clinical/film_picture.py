@@ -74,7 +74,10 @@ def read_picture(path: Path, view: View) -> Pixels:
                 raise SrnetError(
                     f"{path}: holds {image.n_frames} pictures; save the {printed(view)} film alone"  # type: ignore[attr-defined]
                 )
-            array = np.asarray(_straight(image))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in {"P", "1", "CMYK", "YCbCr", "PA"}:
+                upright = upright.convert("RGB")
+            array = np.asarray(upright)
             text = getattr(image, "text", {})
     except UnidentifiedImageError:
         raise SrnetError(
@@ -120,14 +123,6 @@ def _oriented(image: Any) -> Pixels:
     claimed = "lateral" if across == 1 else "AP"
     spacing = (zooms[2], zooms[across])
     return Pixels(_unit(array), spacing, flip=(True, True), claimed_view=claimed)
-
-
-def _straight(image: Image.Image) -> Image.Image:
-    """Return the picture as a viewer shows it, palettes resolved."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"P", "1", "CMYK", "YCbCr", "PA"}:
-        return upright.convert("RGB")
-    return upright
 
 
 def grey_of_colour(path: Path, array: NDArray[Any]) -> Grey:

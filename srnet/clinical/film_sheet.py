@@ -8,7 +8,7 @@ names may be burnt in.
 """
 
 import textwrap
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ from srnet.clinical.findings import printed
 from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.figures.camera import FROM_BEHIND, fit
-from srnet.figures.canvas import INK, MUTED, new_figure
+from srnet.figures.canvas import MUTED, new_figure
 from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.panel import AXIAL, CORONAL, LETTER, SAGITTAL, Plane, draw, letters, scale_bar
 from srnet.imaging.geometry import View
@@ -35,6 +35,8 @@ BLUR = 1 / 110
 WARNINGS_SHOWN = 7
 PIXELS = (720, 560)
 """Height and width of the 3-D view."""
+PROJECTED = {View.AP: CORONAL, View.LATERAL: SAGITTAL}
+"""The plane that a view projects onto."""
 
 
 def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
@@ -45,7 +47,8 @@ def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
         _film_panel(_cell(figure, 0, column), film, box, lettered)
     for column, view in enumerate(View, start=2):
         axes, grey = _cell(figure, 0, column), result.prepared[view].grey
-        draw(axes, grey, _pixel_mm(view, result), (0, max(1e-3, float(np.quantile(grey, 0.998)))))
+        pixel_mm = PROJECTED[view].pixel_mm(result.volume.grid)
+        draw(axes, grey, pixel_mm, (0.0, max(1e-3, float(np.quantile(grey, 0.998)))))
         cleaned = "non-bone suppressed" if result.prepared[view].cleaned else "as given"
         axes.set_title(f"({'cd'[column - 2]}) {printed(view)} input, {cleaned}")
     _surface_panel(_cell(figure, 1, 0), result, settings)
@@ -101,17 +104,12 @@ def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
 
 
 def _overlay_panel(axes: Axes, view: View, result: Reconstruction) -> None:
-    high, wide = _pixel_mm(view, result)
+    height, width = PROJECTED[view].size_mm(result.volume.grid)
     both = overlay(result.prepared[view].grey, result.drrs[view])
-    axes.imshow(both, extent=(0, wide * both.shape[1], high * both.shape[0], 0))
+    axes.imshow(both, extent=(0, width, height, 0))
     axes.set_axis_off()
     agreement = result.consistency[view].correlation
     axes.set_title(f"{printed(view)}: film red, own DRR cyan, r = {agreement:.2f}")
-
-
-def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
-    spacing = result.scale.grid.spacing_mm
-    return spacing[Axis.CRANIOCAUDAL], spacing[view.columns]
 
 
 def _slice_panel(axes: Axes, plane: Plane, result: Reconstruction, letter: str) -> None:
@@ -141,40 +139,29 @@ def _text_panel(figure: Figure, result: Reconstruction) -> None:
     """Write what a reader must know beside the overlays."""
     axes = figure.add_axes((0.505, 0.02, 0.485, 0.30))
     axes.set_axis_off()
-    lines = [("Research use only. Two views do not make a measurement.", INK, True)]
-    lines += [(line, INK, False) for line in _facts(result)]
-    warnings = [f.sentence for f in result.findings if f.severity != "note"]
-    lines += [(line, INK, False) for line in warnings[:WARNINGS_SHOWN]]
-    if len(warnings) > WARNINGS_SHOWN:
-        hidden = len(warnings) - WARNINGS_SHOWN
-        lines.append((f"... and {hidden} more in spine.json", MUTED, False))
-    place = 1.0
-    for text, colour, bold in lines:
-        wrapped = textwrap.wrap(text, 92, subsequent_indent="   ")
-        axes.text(
-            0,
-            place,
-            "\n".join(wrapped),
-            color=colour,
-            fontsize=6.6,
-            va="top",
-            fontweight="bold" if bold else "normal",
-        )
-        place -= 0.033 * len(wrapped) + 0.014
-
-
-def _facts(result: Reconstruction) -> Sequence[str]:
-    """Return model, size and consistency in sentences."""
+    model, reference = result.model, result.model.reference.correlation_median
     spacing = " x ".join(f"{s:.2f}" for s in result.scale.grid.spacing_mm)
     size = f"{spacing} mm" if result.scale.spacing_known else "of unknown size"
-    reference = result.model.reference.correlation_median
     agreement = ", ".join(
         f"{printed(view)} r = {result.consistency[view].correlation:.2f}"
         + (f" (median of its test set {reference[view.value]:.2f})" if reference else "")
         for view in View
     )
-    return [
-        f"Model {result.model.method}, {result.model.size} voxels along each edge, {size} "
-        f"(manifest {result.model.sha256[:12]}).",
+    warnings = [f.sentence for f in result.findings if f.severity != "note"]
+    plain = [
+        f"Model {model.method}, {model.size} voxels along each edge, {size} "
+        f"(manifest {model.sha256[:12]}).",
         f"Own DRRs against the input: {agreement}.",
+        *warnings[:WARNINGS_SHOWN],
     ]
+    title = "Research use only. Two views do not make a measurement."
+    lines: list[tuple[str, dict[str, Any]]] = [(title, {"fontweight": "bold"})]
+    lines += [(line, {}) for line in plain]
+    if len(warnings) > WARNINGS_SHOWN:
+        hidden = len(warnings) - WARNINGS_SHOWN
+        lines.append((f"... and {hidden} more in spine.json", {"color": MUTED}))
+    place = 1.0
+    for text, how in lines:
+        wrapped = textwrap.wrap(text, 92, subsequent_indent="   ")
+        axes.text(0, place, "\n".join(wrapped), fontsize=6.6, va="top", **how)
+        place -= 0.033 * len(wrapped) + 0.014

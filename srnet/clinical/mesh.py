@@ -48,14 +48,7 @@ class Mesh:
 
 
 def bone_mask(volume: Volume, settings: ClinicalSettings) -> NDArray[np.bool_]:
-    """Return the voxels above the bone threshold, without small pieces.
-
-    Parameters
-    ----------
-    volume
-        Network values (S, S, S).
-    settings
-        Threshold, and the share of the largest piece below which a piece is dropped.
+    """Return the voxels (S, S, S) above the bone threshold, without small pieces.
 
     Raises
     ------
@@ -97,10 +90,18 @@ def extract_mesh(volume: Volume, settings: ClinicalSettings) -> Mesh:
     ras = (points - 1) @ affine[:3, :3].T + affine[:3, 3]
     lps = ras * (-1, -1, 1)
     # Mirrored axes may have turned the triangles inside out, which makes the volume negative.
-    mesh = Mesh(lps, triangles.astype(np.int64))
-    if _signed_volume_mm3(mesh) < 0:
-        mesh = Mesh(lps, mesh.triangles[:, ::-1])
-    return _smooth(mesh, settings.smoothing)
+    triangles = triangles.astype(np.int64)
+    first, second, third = np.moveaxis(lps[triangles], 1, 0)
+    if np.einsum("ij,ij->i", first, np.cross(second, third)).sum() < 0:
+        triangles = triangles[:, ::-1]
+    if settings.smoothing > 0:
+        import trimesh
+
+        # Unlike a Laplacian filter, Taubin's keeps the size.
+        surface = trimesh.Trimesh(lps, triangles, process=False)
+        trimesh.smoothing.filter_taubin(surface, lamb=0.5, nu=0.53, iterations=settings.smoothing)
+        lps = np.asarray(surface.vertices, np.float64)
+    return Mesh(lps, triangles)
 
 
 def write_stl(path: str | Path, mesh: Mesh) -> None:
@@ -154,19 +155,3 @@ def encode_mz3(mesh: Mesh) -> bytes:
     )
     # Without a time stamp equal meshes give equal bytes.
     return gzip.compress(b"".join(part.tobytes() for part in parts), mtime=0)
-
-
-def _smooth(mesh: Mesh, steps: int) -> Mesh:
-    """Return the mesh after Taubin smoothing, which keeps its size."""
-    if steps == 0:
-        return mesh
-    import trimesh
-
-    surface = trimesh.Trimesh(mesh.points_mm, mesh.triangles, process=False)
-    trimesh.smoothing.filter_taubin(surface, lamb=0.5, nu=0.53, iterations=steps)
-    return Mesh(np.asarray(surface.vertices, np.float64), mesh.triangles)
-
-
-def _signed_volume_mm3(mesh: Mesh) -> float:
-    first, second, third = np.moveaxis(mesh.points_mm[mesh.triangles], 1, 0)
-    return float(np.einsum("ij,ij->i", first, np.cross(second, third)).sum() / 6)

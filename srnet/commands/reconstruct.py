@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ap", help="frontal film: DICOM, PNG, JPEG, TIFF or NIfTI")
     parser.add_argument("--lateral", help="lateral film")
     parser.add_argument("--table", help="table of pairs instead, such as config/clinical.tsv")
-    parser.add_argument("--model", required=True, help="folder that srnet export made")
-    parser.add_argument("--out", required=True, help="folder to make")
+    parser.add_argument("--model", required=True, help="folder that srnet export wrote")
+    parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--ap-box", help="the spine on the frontal film, in pixels", **box)  # type: ignore[arg-type]
     parser.add_argument("--lateral-box", help="the same stretch, lateral", **box)  # type: ignore[arg-type]
     parser.add_argument(
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--invert", choices=("auto", "yes", "no"), help="exchange black and white")
     parser.add_argument(
-        "--mirror", nargs="+", choices=("ap", "lateral"), help="films whose columns run backwards"
+        "--mirror", nargs="+", choices=("ap", "lateral"), help="films whose columns run the wrong way"
     )
     parser.add_argument("--clean", choices=("auto", "yes", "no"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reconstruct one pair, or every pair of a table, the bad ones reported at the end."""
+    """Reconstruct one pair, or every pair of a table; failures are reported at the end."""
     settings = ClinicalSettings(clean=arguments.clean, device=arguments.device)
     if arguments.table:
         return _run_table(arguments, settings)
@@ -78,6 +78,6 @@ def _report(out: str, result: Reconstruction) -> None:
     for finding in result.findings:
         print(f"{finding.severity}: {finding.sentence}")
     agreement = ", ".join(f"{v.value} {c.correlation:.3f}" for v, c in result.consistency.items())
-    print(f"own DRRs against the films: correlation {agreement}")
+    print(f"correlation of the reconstruction's DRRs with the films: {agreement}")
     timing = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items())
     print(f"{out}: written ({timing})")

@@ -147,10 +147,8 @@ def viewer_html(
     ----------
     volumes
         Title and volume in network values, one or more.
-    title
-        Heading of the page, plain text.
-    foreword
-        HTML between the heading and the viewer.
+    title, foreword
+        Heading of the page as plain text, and HTML below it.
     window_hu
         HU shown black and white; by default that of the figures.
     surfaces
@@ -245,7 +243,7 @@ def _data(name: str, content: bytes) -> str:
 
 
 def _start(volume: Volume) -> list[float]:
-    """Return where the crosshair starts: the centre of the bone, as fractions of `_AXES`."""
+    """Return the centre of the bone as fractions of `_AXES`, where the crosshair starts."""
     slices = [plane.through_bone(volume.array) for plane in (SAGITTAL, CORONAL, AXIAL)]
     counts = reversed(volume.grid.shape)
     # Arrays run the other way along every axis.

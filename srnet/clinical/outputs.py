@@ -93,8 +93,8 @@ def sidecar(result: Reconstruction) -> dict[str, Any]:
             },
         },
         "consistency": {
-            "meaning": "own DRRs against the network's input; correlation 1 and difference 0 "
-            "are perfect",
+            "meaning": "DRRs of the volume against the network's input; correlation 1 and "
+            "difference 0 are perfect",
             **{view.value: result.consistency[view].plain() for view in View},
             "test_set": result.model.reference.plain(),
         },
@@ -133,5 +133,6 @@ def _foreword(result: Reconstruction) -> str:
     )
     return (
         f"<p><strong>{PURPOSE}</strong></p>"
-        f"<p>Correlation of its own DRRs with the films: {agreement}.</p><ul>{items}</ul>"
+        f"<p>Correlation of the DRRs of the volume with the films: {agreement}.</p>"
+        f"<ul>{items}</ul>"
     )

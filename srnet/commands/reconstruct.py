@@ -6,7 +6,6 @@ from pathlib import Path
 
 from srnet.clinical.case import Case, read_cases
 from srnet.clinical.reconstruct_films import reconstruct_case_to
-from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.core.errors import SrnetError
 from srnet.export.model_folder import open_model
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--invert", choices=("auto", "yes", "no"), help="exchange black and white")
     parser.add_argument(
-        "--mirror", nargs="+", choices=("ap", "lateral"), help="films whose columns run the wrong way"
+        "--mirror", nargs="+", choices=("ap", "lateral"), help="films whose columns run backwards"
     )
     parser.add_argument("--clean", choices=("auto", "yes", "no"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
@@ -54,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in FIELDS}
     case = Case.parse({name: value for name, value in given.items() if value is not None})
     result = reconstruct_case_to(arguments.out, case, open_model(arguments.model), settings)
-    _report(arguments.out, result)
+    for finding in result.findings:
+        print(f"{finding.severity}: {finding.sentence}")
+    agreement = ", ".join(f"{v.value} {c.correlation:.3f}" for v, c in result.consistency.items())
+    print(f"correlation of the DRRs of the volume with the films: {agreement}")
+    timing = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items())
+    print(f"{arguments.out}: written ({timing})")
     return 0
 
 
@@ -72,12 +76,3 @@ def _run_table(arguments: argparse.Namespace, settings: ClinicalSettings) -> int
     if failures:
         raise SrnetError("; ".join(failures))
     return 0
-
-
-def _report(out: str, result: Reconstruction) -> None:
-    for finding in result.findings:
-        print(f"{finding.severity}: {finding.sentence}")
-    agreement = ", ".join(f"{v.value} {c.correlation:.3f}" for v, c in result.consistency.items())
-    print(f"correlation of the reconstruction's DRRs with the films: {agreement}")
-    timing = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items())
-    print(f"{out}: written ({timing})")

@@ -16,7 +16,7 @@ def test_more_cases_than_scans_repeat_them(fake_run):
     assert set(scans) == {"sub-a_ct", "sub-b_ct", "sub-c_ct"}
 
 
-def test_case_holds_truth_and_rows_in_the_order_given(fake_run):
+def test_case_holds_target_and_rows_in_the_order_given(fake_run):
     paths = [fake_run.predictions[row] for row in ("srnet3d", "ipf")]
     case = read_case(fake_run.test, paths, "sub-b_ct")
     assert list(case.volumes()) == ["target", "srnet3d", "ipf"]

@@ -1,86 +1,14 @@
-"""One patient's pair of films, and a table of them.
-
-The marked region of a film, in pixels as an image viewer shows them.
-"""
+"""One patient's pair of films, and a table of them."""
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from srnet.clinical.film import Film
-from srnet.clinical.pixels import printed
 from srnet.config.base import Settings
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
-from srnet.imaging.xray import Grey
-
-SMALLEST = 16
-"""Pixels along the shorter edge below which no spine can be seen."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """Columns x0 to x1 and rows y0 to y1, the ends not included.
-
-    `given` is False where the whole film is taken for want of a box.
-    """
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-    given: bool = True
-
-    @property
-    def width(self) -> int:
-        """Return the number of columns."""
-        return self.x1 - self.x0
-
-    @property
-    def height(self) -> int:
-        """Return the number of rows."""
-        return self.y1 - self.y0
-
-
-def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
-    """Return the box with these corners, or the whole film.
-
-    Parameters
-    ----------
-    film
-        The film on which the box was marked.
-    corners
-        x0, y0, x1, y1 in pixels, or None for the whole film.
-
-    Raises
-    ------
-    SrnetError
-        If the box leaves the film, is turned around, or holds hardly anything.
-    """
-    rows, columns = film.shape
-    if corners is None:
-        return Box(0, 0, columns, rows, given=False)
-    box = Box(*corners)
-    name = f"box {' '.join(map(str, corners))} of the {printed(film.view)} film"
-    if min(box.x0, box.y0) < 0 or box.x1 > columns or box.y1 > rows:
-        raise SrnetError(f"{name} leaves the film of {columns} x {rows} pixels; mark it again")
-    if min(box.width, box.height) < SMALLEST:
-        raise SrnetError(
-            f"{name} is {box.width} x {box.height} pixels; give x0 y0 x1 y1 with x0 < x1, "
-            f"y0 < y1 and at least {SMALLEST} pixels along each edge"
-        )
-    return box
-
-
-def crop(film: Film, box: Box) -> Grey:
-    """Return the boxed pixels, turned into the convention of `srnet.imaging.xray`."""
-    grey = film.grey[box.y0 : box.y1, box.x0 : box.x1]
-    rows, columns = film.flip
-    return grey[:: -1 if rows else 1, :: -1 if columns else 1]
-
 
 Corners = tuple[int, int, int, int]
 
@@ -124,9 +52,9 @@ class Case(Settings):
     def _repeat(cls, value: Any) -> Any:
         if value is None:
             return None
-        apart = _words(value)
-        values = tuple(apart) if isinstance(apart, list | tuple) else (apart,)
-        return values * 3 if len(values) == 1 else values
+        numbers = _words(value)
+        numbers = tuple(numbers) if isinstance(numbers, list | tuple) else (numbers,)
+        return numbers * 3 if len(numbers) == 1 else numbers
 
     @field_validator("spacing_mm")
     @classmethod
@@ -150,7 +78,7 @@ def read_cases(table: str | Path) -> list[Case]:
     Raises
     ------
     SrnetError
-        If the table is missing, a row is wrong, or two rows have one name.
+        If the table is missing or empty, a row is wrong, or two rows have one name.
     """
     table = Path(table)
     if not table.is_file():
@@ -167,7 +95,7 @@ def read_cases(table: str | Path) -> list[Case]:
 
 
 def _words(value: Any) -> Any:
-    """Return the words of a cell of a table; what is no text stays as it is."""
+    """Return the words of a cell of a table; values other than text stay as they are."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 

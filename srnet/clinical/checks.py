@@ -1,20 +1,17 @@
-"""Checks of two films before anything is reconstructed; each speaks in a sentence.
+"""Checks of two films before and after they are prepared; each reports in a sentence.
 
-A check is a function from a `FilmPair` to a finding or None, listed in `CHECKS`.
-Checks that need the training x-rays are in `srnet.clinical.likeness`.
-
-Checks against the training x-rays: polarity, exchanged views, likeness at all.
+The checks in `CHECKS` need only the films: each takes a `FilmPair` and yields its findings.
+The others compare polarity, appearance and voxel size with the training x-rays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from srnet.clinical.case import Box, crop
-from srnet.clinical.film import Film, invert_film
-from srnet.clinical.pixels import Finding, Severity, by_severity, printed
+from srnet.clinical.film import Box, Film, crop, invert_film
+from srnet.clinical.findings import Finding, Severity, by_severity, printed
 from srnet.export.xray_statistics import FAMILIAR, XrayStatistics, polarity, score
 from srnet.imaging.geometry import View
 from srnet.imaging.volume import Grid
@@ -24,13 +21,21 @@ IDENTICAL = 0.995
 """Correlation of two boxed films above which they are the same picture."""
 UNEQUAL_EXTENTS = 1.05
 DIFFERENT_EXTENTS = 1.25
-"""Ratios of craniocaudal extents that are remarked, and refused."""
+"""Ratios of craniocaudal extents above which there is a warning, or a refusal."""
 PLAUSIBLE_EXTENT_MM = (40.0, 1300.0)
-"""Heights of a box that can show a piece of spine: two vertebrae to a whole body."""
+"""Plausible heights of a box: two vertebrae to a whole body."""
 LETTERS_SEEN = 1000
 """Pixels along the longer edge to which a film is shrunk, at least, to look for letters."""
 LIT_EDGE = 0.45
 """Share of the centre's grey that a side edge reaches only if anatomy runs into it."""
+FOREIGN_SCORE = 2.0
+"""Multiple of the training scores' 95th percentile above which an input is plainly unlike."""
+UNDECIDED = 0.1
+"""Absolute polarity score below which neither polarity is certain."""
+FOREIGN = 1.25
+"""Factor by which voxels may leave the range of sizes in training."""
+EXCHANGED = 0.8
+"""Share of the score of the views as given below which exchanged views are suspected."""
 
 
 @dataclass(frozen=True)
@@ -49,154 +54,215 @@ class FilmPair:
 
 
 def check_pair(pair: FilmPair) -> list[Finding]:
-    """Return what the readers and all checks have to say, most severe first."""
+    """Return what the readers and all of `CHECKS` have to say, most severe first."""
     findings = [*pair.ap.findings, *pair.lateral.findings]
     findings += [finding for check in CHECKS for finding in check(pair)]
     return by_severity(findings)
 
 
-def _same_film(pair: FilmPair) -> list[Finding]:
-    if pair.ap.sha256 == pair.lateral.sha256:
-        how = "The two films are the same file"
-    elif _correlation(*(crop(film, box) for film, box in pair.films)) > IDENTICAL:
-        how = "The two films show the same picture"
-    else:
+def settle_polarity(
+    film: Film, statistics: XrayStatistics, invert: Literal["auto", "yes", "no"]
+) -> tuple[Film, list[Finding]]:
+    """Return the film with bone bright, and what was decided.
+
+    With `invert` "auto", a picture is inverted where a comparison with the training x-rays is
+    clear. A DICOM file states its polarity, so that the comparison only warns. A DRR of this
+    package stays as it is.
+    """
+    if invert == "yes":
+        return invert_film(film), []
+    if film.is_drr or invert == "no":
+        return film, []
+    found = polarity(film.grey, statistics.of(film.view))
+    name = printed(film.view)
+    numbers = f"polarity score {found:+.2f} against the training x-rays"
+    if found < -UNDECIDED and film.file_format != "DICOM":
+        sentence = (
+            f"The {name} film had bone dark and was inverted ({numbers}); --invert no undoes it."
+        )
+        return invert_film(film), [Finding("polarity", "warning", sentence)]
+    if found < UNDECIDED:
+        sentence = f"The {name} film may have bone dark ({numbers}); if so, give --invert yes."
+        return film, [Finding("polarity", "warning", sentence)]
+    return film, []
+
+
+def check_likeness(ap: Grey, lateral: Grey, statistics: XrayStatistics) -> list[Finding]:
+    """Return how far two prepared films, (S, S), lie from the training x-rays."""
+    inputs = {View.AP: ap, View.LATERAL: lateral}
+    findings = [_likeness(view, grey, statistics) for view, grey in inputs.items()]
+    straight = score(ap, statistics.ap) + score(lateral, statistics.lateral)
+    exchanged = score(ap, statistics.lateral) + score(lateral, statistics.ap)
+    if exchanged < EXCHANGED * straight:
+        sentence = (
+            f"The films fit the training x-rays better when exchanged (score {exchanged:.1f} "
+            f"against {straight:.1f}); make sure that --ap is the frontal one."
+        )
+        findings.append(Finding("views_swapped", "warning", sentence))
+    return findings
+
+
+def _likeness(view: View, grey: Grey, statistics: XrayStatistics) -> Finding:
+    training = statistics.of(view)
+    found = score(grey, training)
+    numbers = (
+        f"score {found:.2f}; of {statistics.samples} training x-rays 95 % score at most "
+        f"{training.score_p95:.2f}"
+    )
+    if found <= FAMILIAR * training.score_p95:
+        sentence = f"The {printed(view)} input looks like the training x-rays ({numbers})."
+        return Finding("likeness", "note", sentence)
+    how = "unlike" if found > FOREIGN_SCORE * training.score_p95 else "somewhat unlike"
+    sentence = (
+        f"The {printed(view)} input is {how} anything the model was trained on ({numbers}): "
+        "expect missing and invented bone."
+    )
+    return Finding("likeness", "warning", sentence)
+
+
+def check_voxel_size(grid: Grid, statistics: XrayStatistics) -> list[Finding]:
+    """Return a warning if voxels are of another size than in training along any axis."""
+    low_mm, high_mm = statistics.spacing_low_mm, statistics.spacing_high_mm
+    odd = [
+        f"{found:.2f} mm against {low:.2f} to {high:.2f}"
+        for found, low, high in zip(grid.spacing_mm, low_mm, high_mm, strict=True)
+        if not low / FOREIGN <= found <= high * FOREIGN
+    ]
+    if not odd:
         return []
-    sentence = f"{how}; give a frontal and a lateral view of the patient."
-    return [Finding("same_film", "refusal", sentence)]
+    sentence = (
+        f"The boxes give voxels of another size than in training ({'; '.join(odd)}): the model "
+        "was trained on another extent of the body; mark boxes of the extent that its card states."
+    )
+    return [Finding("voxel_size", "warning", sentence)]
 
 
-def _same_patient(pair: FilmPair) -> list[Finding]:
+def _same_film(pair: FilmPair) -> Iterator[Finding]:
+    cure = "give a frontal and a lateral view of the patient."
+    if pair.ap.sha256 == pair.lateral.sha256:
+        yield Finding("same_film", "refusal", f"The two films are the same file; {cure}")
+    elif _correlation(*(crop(film, box) for film, box in pair.films)) > IDENTICAL:
+        yield Finding("same_film", "refusal", f"The two films show the same picture; {cure}")
+
+
+def _same_patient(pair: FilmPair) -> Iterator[Finding]:
     ap, lateral = pair.ap, pair.lateral
     if not (ap.patient_key and lateral.patient_key):
         sentence = "The files do not tell whether both films are of one patient; make sure."
-        return [Finding("patient", "note", sentence)]
-    if ap.patient_key != lateral.patient_key:
+        yield Finding("patient", "note", sentence)
+    elif ap.patient_key != lateral.patient_key:
         sentence = "The two films are of different patients; give two films of one."
-        return [Finding("patient", "refusal", sentence)]
-    if ap.study_key != lateral.study_key:
+        yield Finding("patient", "refusal", sentence)
+    elif ap.study_key != lateral.study_key:
         sentence = (
             "The two films are of different studies: posture and spine may have changed "
             "in between; prefer films of one examination."
         )
-        return [Finding("study", "warning", sentence)]
-    return []
+        yield Finding("study", "warning", sentence)
 
 
-def _views_swapped(pair: FilmPair) -> list[Finding]:
+def _views_swapped(pair: FilmPair) -> Iterator[Finding]:
     frontal, sideways = {"AP", "PA"}, {"LL", "RL", "lateral"}
     wrong = [
         f"the film given as {printed(film.view)} says that it is {film.claimed_view}"
         for film, others in ((pair.ap, sideways), (pair.lateral, frontal))
         if film.claimed_view in others
     ]
-    if not wrong:
-        return []
-    sentence = f"Views exchanged: {' and '.join(wrong)}; exchange --ap and --lateral."
-    return [Finding("views_swapped", "refusal", sentence)]
+    if wrong:
+        sentence = f"Views exchanged: {' and '.join(wrong)}; exchange --ap and --lateral."
+        yield Finding("views_swapped", "refusal", sentence)
 
 
-def _opposite_projection(pair: FilmPair) -> list[Finding]:
-    sides = {"PA": ("posterior", "anterior"), "LL": ("the patient's right", "the patient's left")}
-    return [
-        Finding(
-            "projection",
-            "warning",
-            f"The film given as {printed(film.view)} was taken {film.claimed_view}, with the tube "
-            f"{sides[film.claimed_view][0]}; the model knows tubes {sides[film.claimed_view][1]}: "
-            "near and far structures are magnified the other way round.",
-        )
-        for film, _ in pair.films
-        if film.claimed_view in sides
-    ]
+def _opposite_projection(pair: FilmPair) -> Iterator[Finding]:
+    sides = {
+        "PA": ("behind the patient", "in front"),
+        "LL": ("at the patient's right", "at the patient's left"),
+    }
+    for film, _ in pair.films:
+        if film.claimed_view in sides:
+            found, trained = sides[film.claimed_view]
+            sentence = (
+                f"The film given as {printed(film.view)} was taken {film.claimed_view}, with the "
+                f"tube {found}; for the training x-rays the tube was {trained}: near and far "
+                "structures are magnified the other way round."
+            )
+            yield Finding("projection", "warning", sentence)
 
 
-def _spacing(pair: FilmPair) -> list[Finding]:
+def _spacing(pair: FilmPair) -> Iterator[Finding]:
     unknown = [printed(film.view) for film, _ in pair.films if film.spacing_mm is None]
     if len(unknown) == 2:
         sentence = (
             "The pixel spacing is unknown: the result has the right proportions if the boxes "
             "show the same height of the body, but no true size; give --spacing in mm."
         )
-        return [Finding("spacing", "warning", sentence)]
-    if unknown:
+        yield Finding("spacing", "warning", sentence)
+    elif unknown:
         sentence = (
             f"The pixel spacing of the {unknown[0]} film is unknown: its box is taken to show "
             "the same height of the body as the other."
         )
-        return [Finding("spacing", "warning", sentence)]
-    return []
+        yield Finding("spacing", "warning", sentence)
 
 
-def _extent_plausible(pair: FilmPair) -> list[Finding]:
+def _extent_plausible(pair: FilmPair) -> Iterator[Finding]:
     low, high = PLAUSIBLE_EXTENT_MM
-    return [
-        Finding(
-            "extent",
-            "warning",
-            f"The {printed(film.view)} box is {extent:.0f} mm high, which no piece of spine is; "
-            "check the pixel spacing and the box.",
-        )
-        for film, box in pair.films
-        if (extent := _height_mm(film, box)) is not None and not low <= extent <= high
-    ]
+    for film, box in pair.films:
+        height = _height_mm(film, box)
+        if height is not None and not low <= height <= high:
+            sentence = (
+                f"The {printed(film.view)} box is {height:.0f} mm high, and a piece of spine is "
+                f"{low:.0f} to {high:.0f} mm high; check the pixel spacing and the box."
+            )
+            yield Finding("extent", "warning", sentence)
 
 
-def _extents_match(pair: FilmPair) -> list[Finding]:
+def _extents_match(pair: FilmPair) -> Iterator[Finding]:
     ap, lateral = (_height_mm(film, box) for film, box in pair.films)
     if ap is None or lateral is None:
-        return []
+        return
     ratio = max(ap / lateral, lateral / ap)
-    if ratio <= UNEQUAL_EXTENTS:
-        return []
-    sentence = (
-        f"The AP box is {ap:.0f} mm high and the lateral box {lateral:.0f} mm; "
-        "both must show the same height of the body: mark them from and to the same vertebra."
-    )
-    severity: Severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
-    return [Finding("extents_match", severity, sentence)]
-
-
-def _already_cropped(pair: FilmPair) -> list[Finding]:
-    return [
-        Finding(
-            "already_cropped",
-            "note",
-            f"Anatomy runs into both sides of the {printed(film.view)} film, which seems to have "
-            "been cropped already; make sure that no part of the spine was lost.",
+    if ratio > UNEQUAL_EXTENTS:
+        sentence = (
+            f"The AP box is {ap:.0f} mm high and the lateral box {lateral:.0f} mm; both must show "
+            "the same height of the body: mark both from the same vertebra to the same vertebra."
         )
-        for film, _ in pair.films
-        if not film.is_drr and _runs_into_sides(film.grey)
-    ]
+        severity: Severity = "refusal" if ratio > DIFFERENT_EXTENTS else "warning"
+        yield Finding("extents_match", severity, sentence)
 
 
-def _whole_film(pair: FilmPair) -> list[Finding]:
-    return [
-        Finding(
-            "box",
-            "note",
-            f"No box is marked on the {printed(film.view)} film: the whole of it is used; "
-            f"mark the spine with --{film.view.value}-box x0 y0 x1 y1.",
-        )
-        for film, box in pair.films
-        if not box.given and not film.is_drr
-    ]
+def _already_cropped(pair: FilmPair) -> Iterator[Finding]:
+    for film, _ in pair.films:
+        if not film.is_drr and _runs_into_sides(film.grey):
+            sentence = (
+                f"Anatomy runs into both sides of the {printed(film.view)} film, which seems to "
+                "have been cropped already; make sure that no part of the spine was lost."
+            )
+            yield Finding("already_cropped", "note", sentence)
 
 
-def _burnt_in_text(pair: FilmPair) -> list[Finding]:
-    return [
-        Finding(
-            "burnt_in_text",
-            "warning",
-            f"The {printed(film.view)} box seems to hold letters or a marker ({count} bright "
-            "pieces with sharp edges); they come out as bone: mark a box without them.",
-        )
-        for film, box in pair.films
-        if not film.is_drr and (count := _letters(crop(film, box)))
-    ]
+def _whole_film(pair: FilmPair) -> Iterator[Finding]:
+    for film, box in pair.films:
+        if not box.given and not film.is_drr:
+            sentence = (
+                f"No box is marked on the {printed(film.view)} film: the whole of it is used; "
+                f"mark the spine with --{film.view.value}-box x0 y0 x1 y1."
+            )
+            yield Finding("box", "note", sentence)
 
 
-CHECKS: tuple[Callable[[FilmPair], list[Finding]], ...] = (
+def _burnt_in_text(pair: FilmPair) -> Iterator[Finding]:
+    for film, box in pair.films:
+        if not film.is_drr and (count := _letters(crop(film, box))):
+            sentence = (
+                f"The {printed(film.view)} box seems to hold letters or a marker ({count} bright "
+                "pieces with sharp edges), which are reconstructed as bone; mark a box without "
+                "them."
+            )
+            yield Finding("burnt_in_text", "warning", sentence)
+
+
+CHECKS: tuple[Callable[[FilmPair], Iterator[Finding]], ...] = (
     _same_film,
     _same_patient,
     _views_swapped,
@@ -232,10 +298,9 @@ def _runs_into_sides(grey: Grey) -> bool:
 
 
 def _letters(grey: Grey) -> int:
-    """Return how many small pieces are as bright as the film can be and sharply bounded.
+    """Return how many small pieces are as bright as the film can be and have sharp edges.
 
-    Anatomy shades off; what is written by lead or by a computer goes from
-    white to grey within a hair's breadth.
+    The grey of anatomy changes gradually; lead markers and computed letters end abruptly.
     """
     from scipy.ndimage import grey_dilation, grey_erosion, label
 
@@ -252,98 +317,3 @@ def _letters(grey: Grey) -> int:
     edge = np.bincount(pieces[rim], minlength=count + 1)[1:]
     smallest, largest = 12, 0.01 * grey.size
     return int(np.sum((areas >= smallest) & (areas <= largest) & (sharp > 0.7 * edge)))
-
-
-FOREIGN_SCORE = 2.0
-"""Multiple of the training scores' 95th percentile above which an input is plainly unlike."""
-UNDECIDED = 0.1
-"""Polarity score below which either polarity is possible."""
-FOREIGN = 1.25
-"""Factor by which voxels may leave the range of the training's."""
-EXCHANGED = 0.8
-"""Exchanged views must fit this much better before they are suspected."""
-
-
-def settle_polarity(
-    film: Film, statistics: XrayStatistics, invert: Literal["auto", "yes", "no"]
-) -> tuple[Film, list[Finding]]:
-    """Return the film with bone bright, and what was decided.
-
-    A DICOM file states its polarity, and a DRR of this package needs no
-    question; there the test only warns. A picture states nothing, and is
-    inverted where the test is clear.
-    """
-    if invert == "yes":
-        return invert_film(film), []
-    if film.is_drr or invert == "no":
-        return film, []
-    found = polarity(film.grey, statistics.of(film.view))
-    name = printed(film.view)
-    numbers = f"polarity score {found:+.2f} against the training x-rays"
-    if found < -UNDECIDED and film.file_format != "DICOM":
-        sentence = (
-            f"The {name} film had bone dark and was inverted ({numbers}); --invert no undoes it."
-        )
-        return invert_film(film), [Finding("polarity", "warning", sentence)]
-    if found < UNDECIDED:
-        sentence = f"The {name} film may have bone dark ({numbers}); if so, give --invert yes."
-        return film, [Finding("polarity", "warning", sentence)]
-    return film, []
-
-
-def check_likeness(ap: Grey, lateral: Grey, statistics: XrayStatistics) -> list[Finding]:
-    """Return how far the network's input lies from what it was trained on.
-
-    Parameters
-    ----------
-    ap, lateral
-        (S, S) prepared films.
-    statistics
-        The training x-rays.
-    """
-    inputs = {View.AP: ap, View.LATERAL: lateral}
-    findings = [_likeness(view, grey, statistics) for view, grey in inputs.items()]
-    straight = score(ap, statistics.ap) + score(lateral, statistics.lateral)
-    exchanged = score(ap, statistics.lateral) + score(lateral, statistics.ap)
-    if exchanged < EXCHANGED * straight:
-        sentence = (
-            f"The films fit the training x-rays better when exchanged (score {exchanged:.1f} "
-            f"against {straight:.1f}); make sure that --ap is the frontal one."
-        )
-        findings.append(Finding("views_swapped", "warning", sentence))
-    return findings
-
-
-def check_voxel_size(grid: Grid, statistics: XrayStatistics) -> list[Finding]:
-    """Return a warning for each axis along which voxels are unlike the training's."""
-    low_mm, high_mm = statistics.spacing_low_mm, statistics.spacing_high_mm
-    odd = [
-        f"{found:.2f} mm against {low:.2f} to {high:.2f}"
-        for found, low, high in zip(grid.spacing_mm, low_mm, high_mm, strict=True)
-        if not low / FOREIGN <= found <= high * FOREIGN
-    ]
-    if not odd:
-        return []
-    sentence = (
-        f"The boxes give voxels of another size than in training ({'; '.join(odd)}): the model "
-        "has seen another stretch of the body; mark boxes of about its extent."
-    )
-    return [Finding("voxel_size", "warning", sentence)]
-
-
-def _likeness(view: View, grey: Grey, statistics: XrayStatistics) -> Finding:
-    training = statistics.of(view)
-    found = score(grey, training)
-    numbers = (
-        f"score {found:.2f}; of {statistics.samples} training x-rays 95 % score at most "
-        f"{training.score_p95:.2f}"
-    )
-    if found <= FAMILIAR * training.score_p95:
-        sentence = f"The {printed(view)} input looks like the training x-rays ({numbers})."
-        return Finding("likeness", "note", sentence)
-    how = "unlike" if found > FOREIGN_SCORE * training.score_p95 else "somewhat unlike"
-    sentence = (
-        f"The {printed(view)} input is {how} anything the model was trained on ({numbers}): "
-        "expect missing and invented bone."
-    )
-    return Finding("likeness", "warning", sentence)

@@ -1,10 +1,10 @@
-"""Read one x-ray film from whatever file it comes in.
+"""An x-ray film, read from a file of any common format, and the region marked on it.
 
 DICOM (CR, DX, XA and relatives), PNG, JPEG and TIFF of 8 or 16 bit, and NIfTI
 projections all become a `Film`: grey values in [0, 1], bone bright, pixel
 spacing in mm in the plane of the spine or None. The pixels stay as stored, so
 that a box that was marked in any image viewer fits; `flip` tells how to turn
-them into the convention of `srnet.xray`.
+them into the convention of `srnet.imaging.xray`.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 
 from srnet.clinical.film_dicom import read_dicom
-from srnet.clinical.film_picture import read_picture, read_projection
-from srnet.clinical.pixels import Pixels, printed
+from srnet.clinical.film_picture import Pixels, read_picture, read_projection
+from srnet.clinical.findings import printed
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 from srnet.imaging.xray import Grey
 
+SMALLEST = 16
+"""Pixels along the shorter edge below which no spine can be seen."""
+
 
 @dataclass(frozen=True)
 class Film(Pixels):
-    """One film in the place it was given for, without anything that identifies the patient."""
+    """One film as one of the two views, without anything that identifies the patient."""
 
     view: View = View.AP
     sha256: str = ""
@@ -48,6 +51,30 @@ class Film(Pixels):
         return replace(self, flip=(rows, not columns))
 
 
+@dataclass(frozen=True)
+class Box:
+    """Columns x0 to x1 and rows y0 to y1 of a film, the ends not included.
+
+    `given` is False where no box was marked and the whole film is used.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    given: bool = True
+
+    @property
+    def width(self) -> int:
+        """Return the number of columns."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """Return the number of rows."""
+        return self.y1 - self.y0
+
+
 def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | None = None) -> Film:
     """Read the film of one view.
 
@@ -64,7 +91,7 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
     ------
     SrnetError
         If the file is missing, is no image, is a colour photograph, a volume
-        or a moving picture, or holds hardly any pixels or contrast.
+        or a moving picture, or is too small or of one grey value.
     """
     path = Path(path)
     if not path.is_file():
@@ -81,9 +108,41 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
 def invert_film(film: Film) -> Film:
     """Return the film with black and white exchanged.
 
-    White is the film's own: 12 bits stored in 16 reach only a sixteenth of the range.
+    White is the brightest pixel of the film: 12 bits stored in 16 reach only a
+    sixteenth of the full range.
     """
     return replace(film, grey=film.grey.max() - film.grey, inverted=not film.inverted)
+
+
+def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
+    """Return the box with these corners, x0, y0, x1, y1 in pixels, or the whole film.
+
+    Raises
+    ------
+    SrnetError
+        If the box reaches beyond the film, is too small, or its corners are
+        in the wrong order.
+    """
+    rows, columns = film.shape
+    if corners is None:
+        return Box(0, 0, columns, rows, given=False)
+    box = Box(*corners)
+    name = f"box {' '.join(map(str, corners))} of the {printed(film.view)} film"
+    if min(box.x0, box.y0) < 0 or box.x1 > columns or box.y1 > rows:
+        raise SrnetError(f"{name} leaves the film of {columns} x {rows} pixels; mark it again")
+    if min(box.width, box.height) < SMALLEST:
+        raise SrnetError(
+            f"{name} is {box.width} x {box.height} pixels; give x0 y0 x1 y1 with x0 < x1, "
+            f"y0 < y1 and at least {SMALLEST} pixels along each edge"
+        )
+    return box
+
+
+def crop(film: Film, box: Box) -> Grey:
+    """Return the boxed pixels, turned into the convention of `srnet.imaging.xray`."""
+    grey = film.grey[box.y0 : box.y1, box.x0 : box.x1]
+    rows, columns = film.flip
+    return grey[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
 def _choose_reader(path: Path) -> tuple[str, Callable[[Path, View], Pixels]]:
@@ -100,12 +159,15 @@ def _choose_reader(path: Path) -> tuple[str, Callable[[Path, View], Pixels]]:
 
 def _refuse_empty(path: Path, grey: Grey) -> None:
     rows, columns = grey.shape
-    if min(rows, columns) < 16:
+    if min(rows, columns) < SMALLEST:
         raise SrnetError(
-            f"{path}: {columns} x {rows} pixels are no x-ray film; give the original image"
+            f"{path}: an image of {columns} x {rows} pixels is too small for an x-ray film; "
+            "give the original image"
         )
     if not np.isfinite(grey).all():
-        raise SrnetError(f"{path}: holds values that are no numbers; export the film again")
+        raise SrnetError(
+            f"{path}: holds infinite or undefined pixel values; export the film again"
+        )
     if float(grey.max()) <= float(grey.min()):
         raise SrnetError(
             f"{path}: every pixel has the value {float(grey.max()):g}; export the film again"

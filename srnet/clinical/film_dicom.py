@@ -1,8 +1,8 @@
 """Reader of radiographs in DICOM: CR, DX, XA and relatives.
 
-The order of the standard: decode, modality look-up, window or VOI look-up,
-then MONOCHROME1 is turned so that bone is bright, then padding is blacked
-out. Tags are read to decide and to compare, never copied.
+Pixels are processed in the order of the standard: decoding, modality look-up, window or VOI
+look-up, inversion of MONOCHROME1 so that bone is bright, and last padding is set to black.
+Tags are read to decide and to compare, never copied.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.clinical.film_picture import grey_of_colour
-from srnet.clinical.pixels import Finding, Pixels
+from srnet.clinical.film_picture import Pixels, grey_of_colour
+from srnet.clinical.findings import Finding, printed
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 from srnet.imaging.xray import Grey
@@ -32,21 +32,21 @@ def read_dicom(path: Path, view: View) -> Pixels:
     Raises
     ------
     SrnetError
-        If it is no DICOM file, no radiograph, has several frames, or is
-        compressed in a way that no installed decoder knows.
+        If it is no DICOM file, no radiograph, has several frames, or its
+        compression cannot be decoded.
     """
     import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # oddities of vendors, not of the user
+            warnings.simplefilter("ignore")  # about oddities that only the vendor could mend
             tags = pydicom.dcmread(path)
             _refuse_unsuitable(path, tags)
             grey = _grey(path, tags)
     except InvalidDicomError:
         raise SrnetError(f"{path}: is no DICOM file; export the film again") from None
-    spacing, findings = _spacing(tags)
+    spacing, findings = _spacing(tags, view)
     flip, turned = _flip(tags, view)
     return Pixels(
         grey=grey,
@@ -55,7 +55,7 @@ def read_dicom(path: Path, view: View) -> Pixels:
         claimed_view=VIEWS.get(str(tags.get("ViewPosition", "") or "").strip().upper(), ""),
         patient_key=_key(tags, "PatientID", "PatientName", "PatientBirthDate"),
         study_key=_key(tags, "StudyInstanceUID"),
-        findings=(*findings, *turned, *_burnt_in(tags)),
+        findings=(*findings, *turned, *_burnt_in(tags, view)),
     )
 
 
@@ -92,10 +92,10 @@ def _grey(path: Path, tags: Any) -> Grey:
 
 
 def _display_range(tags: Any, shown: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the values that stand for black and white (or white and black).
+    """Return the lowest and highest value that the format can display.
 
-    The range of the format, not of the picture: two films with the same
-    settings stay comparable, and black stays black when MONOCHROME1 is turned.
+    The range of the picture itself would make two films with the same settings incomparable,
+    and black would not stay black when MONOCHROME1 is inverted.
     """
     for sequence in ("VOILUTSequence", "ModalityLUTSequence"):
         if sequence in tags and tags[sequence].value:
@@ -119,8 +119,8 @@ def _padding(tags: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((stored >= low) & (stored <= high))
 
 
-def _spacing(tags: Any) -> tuple[tuple[float, float] | None, list[Finding]]:
-    """Return the pixel spacing in the plane of the spine, and what is doubtful.
+def _spacing(tags: Any, view: View) -> tuple[tuple[float, float] | None, list[Finding]]:
+    """Return the pixel spacing in the plane of the spine, and a finding if it is doubtful.
 
     `PixelSpacing` that differs from `ImagerPixelSpacing`, or comes with a
     calibration, already holds for the patient. Otherwise the detector's pitch
@@ -136,8 +136,9 @@ def _spacing(tags: Any) -> tuple[tuple[float, float] | None, list[Finding]]:
     factor = _magnification(tags)
     if factor is None:
         sentence = (
-            "The spacing is that of the detector and the magnification is not in the file: "
-            "lengths come out too large, commonly by 5 to 30 %; give --spacing for the spine."
+            f"The {printed(view)} file gives the pixel spacing at the detector but not the "
+            "magnification: lengths come out too large, commonly by 5 to 30 %; give the spacing "
+            "at the spine with --spacing."
         )
         return pitch, [Finding("magnification", "warning", sentence)]
     return (pitch[0] / factor, pitch[1] / factor), []
@@ -168,17 +169,20 @@ def _flip(tags: Any, view: View) -> tuple[tuple[bool, bool], list[Finding]]:
         return (orientation[1][:1] == AWAY["F"], orientation[0][:1] == AWAY[towards]), []
     if tags.get("ViewPosition") == "PA":
         sentence = (
-            "A PA film that does not say how its columns run: taken as seen from the tube and "
-            "mirrored; if the patient's right is already on the left, give --mirror ap."
+            "The PA film does not state how its columns run: it is taken to be shown as seen "
+            "from the tube and was mirrored; if the film already shows the patient's right on "
+            "the left, give --mirror ap."
         )
         return (False, True), [Finding("orientation", "warning", sentence)]
     return (False, False), []
 
 
-def _burnt_in(tags: Any) -> list[Finding]:
+def _burnt_in(tags: Any, view: View) -> list[Finding]:
     if str(tags.get("BurnedInAnnotation", "")).upper() != "YES":
         return []
-    sentence = "The file declares text burnt into the picture; keep it outside the box."
+    sentence = (
+        f"The {printed(view)} file declares text burnt into the picture; mark a box without it."
+    )
     return [Finding("burnt_in_text", "warning", sentence)]
 
 

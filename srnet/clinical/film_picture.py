@@ -1,5 +1,9 @@
-"""Readers of pictures (PNG, JPEG, TIFF) and of NIfTI projections."""
+"""Readers of pictures (PNG, JPEG, TIFF) and of NIfTI projections.
 
+`Pixels` is what the reader of every format returns, DICOM included.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,22 +11,57 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from srnet.clinical.pixels import Pixels, printed
+from srnet.clinical.findings import Finding, printed
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 from srnet.imaging.xray import Grey
 
 COLOURED_STEP = 0.15
-"""Difference of two channels, of full scale, that JPEG does not leave on grey film."""
+"""Difference of two channels, as a share of full scale, above which a pixel is coloured.
+
+The compression of a grey film as JPEG causes smaller differences."""
 COLOURED_SHARE = 0.02
-"""Share of such pixels above which a picture is a photograph in colour."""
+"""Share of coloured pixels above which a picture is a colour photograph."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image as its file holds it.
+
+    Attributes
+    ----------
+    grey
+        (rows, columns) in [0, 1] as stored, bone bright as far as the file says.
+    spacing_mm
+        Distance of rows and of columns in the plane of the spine, or None.
+    flip
+        Whether rows and columns must be reversed to run from superior to
+        inferior, and from right to left (AP) or anterior to posterior (lateral).
+    claimed_view
+        The view that the file claims: AP, PA, LL, RL or lateral; '' if it claims none.
+    full_scale_hu_mm
+        Line integral at grey 1 where the image is a DRR of this package, else 0.
+    patient_key, study_key
+        Digests that tell two patients or studies apart; kept in memory only.
+    findings
+        What the reader has to say.
+    """
+
+    grey: Grey
+    spacing_mm: tuple[float, float] | None = None
+    flip: tuple[bool, bool] = (False, False)
+    claimed_view: str = ""
+    full_scale_hu_mm: float = 0.0
+    patient_key: str = ""
+    study_key: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def read_picture(path: Path, view: View) -> Pixels:
     """Read a PNG, JPEG or TIFF file of 8 or 16 bit.
 
-    The resolution written in such files is that of a screen or a printer and
-    is not believed: the spacing stays unknown.
+    The spacing stays unknown, since the resolution written in such files is that of a screen
+    or a printer.
 
     Raises
     ------
@@ -35,7 +74,10 @@ def read_picture(path: Path, view: View) -> Pixels:
                 raise SrnetError(
                     f"{path}: holds {image.n_frames} pictures; save the {printed(view)} film alone"  # type: ignore[attr-defined]
                 )
-            array = np.asarray(_straight(image))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in {"P", "1", "CMYK", "YCbCr", "PA"}:
+                upright = upright.convert("RGB")
+            array = np.asarray(upright)
             text = getattr(image, "text", {})
     except UnidentifiedImageError:
         raise SrnetError(
@@ -50,9 +92,9 @@ def read_picture(path: Path, view: View) -> Pixels:
 def read_projection(path: Path, view: View) -> Pixels:
     """Read a NIfTI file that holds one projection, not a volume.
 
-    With a length-one anteroposterior or left-right axis and an affine, the
-    file itself says how rows and columns run. Otherwise the first axis counts
-    as columns and the second as rows, as SimpleITK writes pictures.
+    The affine tells how rows and columns run where the file has one, and an anteroposterior
+    or left-right axis of length one. Otherwise the first axis is taken as columns and the
+    second as rows, as SimpleITK writes pictures.
     """
     import nibabel
 
@@ -83,21 +125,13 @@ def _oriented(image: Any) -> Pixels:
     return Pixels(_unit(array), spacing, flip=(True, True), claimed_view=claimed)
 
 
-def _straight(image: Image.Image) -> Image.Image:
-    """Return the picture as a viewer shows it, palettes resolved."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"P", "1", "CMYK", "YCbCr", "PA"}:
-        return upright.convert("RGB")
-    return upright
-
-
 def grey_of_colour(path: Path, array: NDArray[Any]) -> Grey:
-    """Return the grey picture, in [0, 1], that (rows, columns, channels) holds.
+    """Return the grey picture, in [0, 1], of an array (rows, columns, channels).
 
     Raises
     ------
     SrnetError
-        If more than a few pixels are coloured: a photograph, not a film.
+        If more than a few pixels are coloured, as in a photograph.
     """
     if array.shape[2] < 3:  # grey and opacity
         return _unit(array[:, :, 0])
@@ -113,7 +147,7 @@ def grey_of_colour(path: Path, array: NDArray[Any]) -> Grey:
 
 
 def _unit(array: NDArray[Any]) -> Grey:
-    """Return values in [0, 1]: by the range of the type, or else by their own."""
+    """Return values in [0, 1] by the range of an unsigned type, or else by their own range."""
     grey = array.astype(np.float32)
     if array.dtype in (np.uint8, np.uint16, np.bool_):
         return grey / np.float32(_full_scale(array))

@@ -1,14 +1,14 @@
-"""One page that shows films, what the network was given, and what came of it (Fig. 9).
+"""One page that shows films, the network's input, and the reconstruction (Fig. 9).
 
 Letters are those of Fig. 9 of the paper: (a, b) the films with their marked
 regions, (c, d) the network's input, (e) a 3-D view, (f-h) three slices. Below
-them the reconstruction's own DRRs over the films, and what a reader must know.
+them the DRRs of the reconstruction over the films, and what a reader must know.
 Films are shown sharp only inside a marked box, and blurred elsewhere, where
-names are burnt in.
+names may be burnt in.
 """
 
 import textwrap
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,13 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from srnet.clinical.case import Box
-from srnet.clinical.film import Film
-from srnet.clinical.pixels import printed
-from srnet.clinical.reconstruct_films import Reconstruction
+from srnet.clinical.film import Box, Film
+from srnet.clinical.findings import printed
+from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
 from srnet.figures.camera import FROM_BEHIND, fit
-from srnet.figures.canvas import INK, MUTED, new_figure
+from srnet.figures.canvas import MUTED, new_figure
 from srnet.figures.isosurface import Scene, Shot, render_surfaces
 from srnet.figures.panel import AXIAL, CORONAL, LETTER, SAGITTAL, Plane, draw, letters, scale_bar
 from srnet.imaging.geometry import View
@@ -32,20 +31,24 @@ from srnet.imaging.xray import Grey, resize
 ROWS_SHOWN = 640
 """Rows of a film on the sheet."""
 BLUR = 1 / 110
-"""Width of the blur outside the box in heights of the film: letters drown, anatomy stays."""
-
+"""Width of the blur in heights of the film: no letter can be read, anatomy is still seen."""
 WARNINGS_SHOWN = 7
 PIXELS = (720, 560)
+"""Height and width of the 3-D view."""
+PROJECTED = {View.AP: CORONAL, View.LATERAL: SAGITTAL}
+"""The plane that a view projects onto."""
 
 
 def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
-    """Return the page; draw it inside `srnet.figures.canvas.style`."""
+    """Return the page; call this inside `srnet.figures.canvas.style`."""
     figure = new_figure(10.6, 11.0)
+    lettered = any(finding.check == "burnt_in_text" for finding in result.findings)
     for column, (film, box) in enumerate(result.pair.films):
-        _film_panel(_cell(figure, 0, column), film, box, _may_show_text(result))
+        _film_panel(_cell(figure, 0, column), film, box, lettered)
     for column, view in enumerate(View, start=2):
-        axes = _cell(figure, 0, column)
-        _picture(axes, result.prepared[view].grey, view, result)
+        axes, grey = _cell(figure, 0, column), result.prepared[view].grey
+        pixel_mm = PROJECTED[view].pixel_mm(result.volume.grid)
+        draw(axes, grey, pixel_mm, (0.0, max(1e-3, float(np.quantile(grey, 0.998)))))
         cleaned = "non-bone suppressed" if result.prepared[view].cleaned else "as given"
         axes.set_title(f"({'cd'[column - 2]}) {printed(view)} input, {cleaned}")
     _surface_panel(_cell(figure, 1, 0), result, settings)
@@ -60,7 +63,7 @@ def draw_sheet(result: Reconstruction, settings: ClinicalSettings) -> Figure:
 def overlay(film: Grey, drr: Grey) -> NDArray[np.float32]:
     """Return (S, S, 3): the film in red, the DRR in cyan, grey where they agree.
 
-    The square root lifts thin bone out of the dark.
+    The square root brightens thin bone.
     """
     red, cyan = np.sqrt(np.clip(film, 0, 1)), np.sqrt(np.clip(drr, 0, 1))
     return np.stack([red, cyan, cyan], axis=2)
@@ -74,10 +77,6 @@ def _cell(figure: Figure, row: int, column: int) -> Axes:
     axes = figure.add_axes((left, bottom, width, height - 0.005))
     axes.set_anchor("N")
     return axes
-
-
-def _may_show_text(result: Reconstruction) -> bool:
-    return any(finding.check == "burnt_in_text" for finding in result.findings)
 
 
 def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
@@ -104,26 +103,17 @@ def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
     axes.set_title(f"({number}) {printed(film.view)} film, {columns} x {rows} pixels")
 
 
-def _picture(axes: Axes, grey: Grey, view: View, result: Reconstruction) -> None:
-    draw(axes, grey, _pixel_mm(view, result), (0.0, max(1e-3, float(np.quantile(grey, 0.998)))))
-
-
 def _overlay_panel(axes: Axes, view: View, result: Reconstruction) -> None:
-    high, wide = _pixel_mm(view, result)
+    height, width = PROJECTED[view].size_mm(result.volume.grid)
     both = overlay(result.prepared[view].grey, result.drrs[view])
-    axes.imshow(both, extent=(0, wide * both.shape[1], high * both.shape[0], 0))
+    axes.imshow(both, extent=(0, width, height, 0))
     axes.set_axis_off()
     agreement = result.consistency[view].correlation
     axes.set_title(f"{printed(view)}: film red, own DRR cyan, r = {agreement:.2f}")
 
 
-def _pixel_mm(view: View, result: Reconstruction) -> tuple[float, float]:
-    spacing = result.scale.grid.spacing_mm
-    return spacing[Axis.CRANIOCAUDAL], spacing[view.columns]
-
-
 def _slice_panel(axes: Axes, plane: Plane, result: Reconstruction, letter: str) -> None:
-    """Show the slice that holds the most bone; the centre of all may lie beside the spine."""
+    """Show the slice that holds the most bone; the middle one may lie beside the spine."""
     values = np.clip(result.volume.array, 0, 1)
     others = tuple(axis for axis in Axis if axis != plane.across)
     picture = plane.slice(values, int(values.sum(axis=others).argmax()))
@@ -139,10 +129,8 @@ def _surface_panel(axes: Axes, result: Reconstruction, settings: ClinicalSetting
     grid, values = result.volume.grid, result.volume.array
     level = settings.bone_threshold
     camera = fit(values > level, grid, FROM_BEHIND, PIXELS[1] / PIXELS[0])
-    picture = render_surfaces(
-        [Shot(Scene({"spine": values}, grid, level), "spine", camera, PIXELS)]
-    )[0]
-    axes.imshow(picture)
+    scene = Scene({"spine": values}, grid, level)
+    axes.imshow(render_surfaces([Shot(scene, "spine", camera, PIXELS)])[0])
     axes.set_axis_off()
     axes.set_title("(e) surface from behind, left")
 
@@ -151,40 +139,29 @@ def _text_panel(figure: Figure, result: Reconstruction) -> None:
     """Write what a reader must know beside the overlays."""
     axes = figure.add_axes((0.505, 0.02, 0.485, 0.30))
     axes.set_axis_off()
-    lines = [("Research use only. Two views do not make a measurement.", INK, True)]
-    lines += [(line, INK, False) for line in _facts(result)]
-    warnings = [f.sentence for f in result.findings if f.severity != "note"]
-    lines += [(line, INK, False) for line in warnings[:WARNINGS_SHOWN]]
-    if len(warnings) > WARNINGS_SHOWN:
-        hidden = len(warnings) - WARNINGS_SHOWN
-        lines.append((f"... and {hidden} more in spine.json", MUTED, False))
-    place = 1.0
-    for text, colour, bold in lines:
-        wrapped = textwrap.wrap(text, 92, subsequent_indent="   ")
-        axes.text(
-            0,
-            place,
-            "\n".join(wrapped),
-            color=colour,
-            fontsize=6.6,
-            va="top",
-            fontweight="bold" if bold else "normal",
-        )
-        place -= 0.033 * len(wrapped) + 0.014
-
-
-def _facts(result: Reconstruction) -> Sequence[str]:
-    """Return size, model and consistency in sentences."""
+    model, reference = result.model, result.model.reference.correlation_median
     spacing = " x ".join(f"{s:.2f}" for s in result.scale.grid.spacing_mm)
     size = f"{spacing} mm" if result.scale.spacing_known else "of unknown size"
-    reference = result.model.reference.correlation_median
     agreement = ", ".join(
         f"{printed(view)} r = {result.consistency[view].correlation:.2f}"
         + (f" (median of its test set {reference[view.value]:.2f})" if reference else "")
         for view in View
     )
-    return [
-        f"Model {result.model.method}, {result.model.size} voxels along each edge, {size} "
-        f"(manifest {result.model.sha256[:12]}).",
+    warnings = [f.sentence for f in result.findings if f.severity != "note"]
+    plain = [
+        f"Model {model.method}, {model.size} voxels along each edge, {size} "
+        f"(manifest {model.sha256[:12]}).",
         f"Own DRRs against the input: {agreement}.",
+        *warnings[:WARNINGS_SHOWN],
     ]
+    title = "Research use only. Two views do not make a measurement."
+    lines: list[tuple[str, dict[str, Any]]] = [(title, {"fontweight": "bold"})]
+    lines += [(line, {}) for line in plain]
+    if len(warnings) > WARNINGS_SHOWN:
+        hidden = len(warnings) - WARNINGS_SHOWN
+        lines.append((f"... and {hidden} more in spine.json", {"color": MUTED}))
+    place = 1.0
+    for text, how in lines:
+        wrapped = textwrap.wrap(text, 92, subsequent_indent="   ")
+        axes.text(0, place, "\n".join(wrapped), fontsize=6.6, va="top", **how)
+        place -= 0.033 * len(wrapped) + 0.014

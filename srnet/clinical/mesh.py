@@ -1,9 +1,9 @@
 """The surface of the reconstructed bone as STL and PLY files in mm.
 
 Coordinates are LPS (x to the patient's left, y to the back, z to the head),
-the convention of ITK and of 3D Slicer's model files; both headers say so in
-the form that Slicer reads (`SPACE=LPS`). NIfTI files are RAS: x and y change
-sign between the two. The MZ3 form, for the viewer on the page, is RAS too.
+the convention of ITK and of 3D Slicer's model files; both headers state it in
+the form that Slicer reads (`SPACE=LPS`). NIfTI files are RAS, in which x and y have the
+opposite sign, and so is the MZ3 file for the viewer on the page.
 """
 
 import gzip
@@ -22,7 +22,7 @@ HEADER = "srnet bone surface; unit mm; SPACE=LPS"
 _STL_HEADER = 80
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _MZ3_MAGIC, _MZ3_FACES_AND_POINTS = 0x5A4D, 0b11
-_MZ3_STEPS_A_MM = 64
+_MZ3_STEPS_PER_MM = 64
 _FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
@@ -48,14 +48,7 @@ class Mesh:
 
 
 def bone_mask(volume: Volume, settings: ClinicalSettings) -> NDArray[np.bool_]:
-    """Return the voxels above the bone threshold, without small pieces.
-
-    Parameters
-    ----------
-    volume
-        Network values (S, S, S).
-    settings
-        Threshold, and the share of the largest piece below which one is dropped.
+    """Return the voxels (S, S, S) above the bone threshold, without small pieces.
 
     Raises
     ------
@@ -68,8 +61,8 @@ def bone_mask(volume: Volume, settings: ClinicalSettings) -> NDArray[np.bool_]:
     if not bone.any():
         raise SrnetError(
             f"the reconstruction holds no bone above {settings.bone_threshold:g} "
-            f"(its largest value is {float(volume.array.max()):.3g}); look at the films' polarity "
-            "and boxes, or lower clinical.bone_threshold"
+            f"(its largest value is {float(volume.array.max()):.3g}); check the polarity and the "
+            "boxes of the films, or lower clinical.bone_threshold"
         )
     pieces, _ = label(bone, structure=np.ones((3, 3, 3)))
     sizes = np.bincount(pieces.ravel())
@@ -82,9 +75,8 @@ def bone_mask(volume: Volume, settings: ClinicalSettings) -> NDArray[np.bool_]:
 def extract_mesh(volume: Volume, settings: ClinicalSettings) -> Mesh:
     """Return the smoothed surface of the bone.
 
-    Marching cubes runs on the values around the kept pieces, so that the
-    surface lies between voxels; a margin of air closes it where bone reaches
-    the border. Taubin's alternating smoothing keeps the size.
+    Marching cubes runs on the values around the kept pieces, so that the surface lies
+    between voxels; a margin of air closes it where bone reaches the border.
     """
     from scipy.ndimage import binary_dilation
     from skimage.measure import marching_cubes
@@ -97,12 +89,19 @@ def extract_mesh(volume: Volume, settings: ClinicalSettings) -> Mesh:
     affine = volume.grid.affine
     ras = (points - 1) @ affine[:3, :3].T + affine[:3, 3]
     lps = ras * (-1, -1, 1)
-    # Both sign changes of the array axes and the mirrored axes turn triangles
-    # over or not; volume enclosed must be positive.
-    mesh = Mesh(lps, triangles.astype(np.int64))
-    if _signed_volume_mm3(mesh) < 0:
-        mesh = Mesh(lps, mesh.triangles[:, ::-1])
-    return _smooth(mesh, settings.smoothing)
+    # Mirrored axes may have turned the triangles inside out, which makes the volume negative.
+    triangles = triangles.astype(np.int64)
+    first, second, third = np.moveaxis(lps[triangles], 1, 0)
+    if np.einsum("ij,ij->i", first, np.cross(second, third)).sum() < 0:
+        triangles = triangles[:, ::-1]
+    if settings.smoothing > 0:
+        import trimesh
+
+        # Unlike a Laplacian filter, Taubin's keeps the size.
+        surface = trimesh.Trimesh(lps, triangles, process=False)
+        trimesh.smoothing.filter_taubin(surface, lamb=0.5, nu=0.53, iterations=settings.smoothing)
+        lps = np.asarray(surface.vertices, np.float64)
+    return Mesh(lps, triangles)
 
 
 def write_stl(path: str | Path, mesh: Mesh) -> None:
@@ -144,9 +143,9 @@ def write_ply(path: str | Path, mesh: Mesh) -> None:
 def encode_mz3(mesh: Mesh) -> bytes:
     """Return the mesh as a gzipped MZ3 file, mm in RAS.
 
-    Points are rounded to 1/64 mm, which halves them when packed.
+    Points are rounded to 1/64 mm, which halves their compressed size.
     """
-    ras = np.round(mesh.points_mm * (-1, -1, 1) * _MZ3_STEPS_A_MM) / _MZ3_STEPS_A_MM
+    ras = np.round(mesh.points_mm * (-1, -1, 1) * _MZ3_STEPS_PER_MM) / _MZ3_STEPS_PER_MM
     counts = np.array([len(mesh.triangles), len(ras), 0], "<u4")
     parts = (
         np.array([_MZ3_MAGIC, _MZ3_FACES_AND_POINTS], "<u2"),
@@ -154,21 +153,5 @@ def encode_mz3(mesh: Mesh) -> bytes:
         mesh.triangles.astype("<i4"),
         ras.astype("<f4"),
     )
-    # A time stamp in it would make every page another one.
+    # Without a time stamp equal meshes give equal bytes.
     return gzip.compress(b"".join(part.tobytes() for part in parts), mtime=0)
-
-
-def _smooth(mesh: Mesh, steps: int) -> Mesh:
-    """Return the mesh after Taubin smoothing, which does not shrink it."""
-    if steps == 0:
-        return mesh
-    import trimesh
-
-    surface = trimesh.Trimesh(mesh.points_mm, mesh.triangles, process=False)
-    trimesh.smoothing.filter_taubin(surface, lamb=0.5, nu=0.53, iterations=steps)
-    return Mesh(np.asarray(surface.vertices, np.float64), mesh.triangles)
-
-
-def _signed_volume_mm3(mesh: Mesh) -> float:
-    first, second, third = np.moveaxis(mesh.points_mm[mesh.triangles], 1, 0)
-    return float(np.einsum("ij,ij->i", first, np.cross(second, third)).sum() / 6)

@@ -1,7 +1,7 @@
 """The files of a reconstruction: all of them, or none.
 
-Nothing in them names the patient: no file name, no DICOM value, and films
-only blurred outside the marked boxes.
+They do not name the patient: they hold no file name and no DICOM value, and
+show films blurred outside the marked boxes.
 """
 
 import html
@@ -13,19 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from srnet.clinical.case import Box
-from srnet.clinical.film import Film
+from srnet.clinical.film import Box, Film
 from srnet.clinical.film_sheet import draw_sheet
 from srnet.clinical.mesh import encode_mz3, write_ply, write_stl
 from srnet.clinical.prepare_film import METHOD
-from srnet.clinical.reconstruct_films import Reconstruction
+from srnet.clinical.reconstruction import Reconstruction
 from srnet.config.clinical import ClinicalSettings
-from srnet.core.atomic import atomic_folder, refuse_existing, write_text
+from srnet.core.atomic import atomic_folder, write_text
 from srnet.core.stamp import record_id
 from srnet.figures.canvas import save_figure, style
-from srnet.figures.cases import hounsfield
 from srnet.figures.viewer import viewer_html
 from srnet.imaging.geometry import View
+from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Volume, write_volume
 
 PURPOSE = "Research use only. A reconstruction from two views is not a measurement."
@@ -35,36 +34,30 @@ SOFTWARE = ("srnet", "torch", "numpy", "scikit-image", "pydicom")
 def write_reconstruction(
     out: str | Path, result: Reconstruction, settings: ClinicalSettings
 ) -> None:
-    """Write all files of a reconstruction into the folder `out`.
+    """Write all files of a reconstruction into the folder `out`, new or empty.
 
-    They are written beside it and take its name at the end, so that an error
-    leaves nothing behind.
+    An error leaves nothing behind.
     """
-    refuse_existing(out)
-    with atomic_folder(out) as partial:
-        _write_files(partial, result, settings)
-
-
-def _write_files(folder: Path, result: Reconstruction, settings: ClinicalSettings) -> None:
     hu = np.asarray(hounsfield(result.volume.array), np.float32)
-    write_volume(folder / "spine.nii.gz", Volume(hu, result.volume.grid))
-    write_stl(folder / "spine_mm.stl", result.mesh)
-    write_ply(folder / "spine_mm.ply", result.mesh)
-    with style():
-        save_figure(folder / "sheet.png", draw_sheet(result, settings), dpi=150)
-    page = viewer_html(
-        [("Volume", result.volume)],
-        "Spine from two x-ray films",
-        _foreword(result),
-        surfaces=[("Surface", encode_mz3(result.mesh))],
-    )
-    write_text(folder / "view.html", page)
-    text = json.dumps(sidecar(result), indent=2, sort_keys=True)
-    write_text(folder / "spine.json", text + "\n")
+    with atomic_folder(out) as folder:
+        write_volume(folder / "spine.nii.gz", Volume(hu, result.volume.grid))
+        write_stl(folder / "spine_mm.stl", result.mesh)
+        write_ply(folder / "spine_mm.ply", result.mesh)
+        with style():
+            save_figure(folder / "sheet.png", draw_sheet(result, settings), dpi=150)
+        page = viewer_html(
+            [("Volume", result.volume)],
+            "Spine from two x-ray films",
+            _foreword(result),
+            surfaces=[("Surface", encode_mz3(result.mesh))],
+        )
+        write_text(folder / "view.html", page)
+        text = json.dumps(sidecar(result), indent=2, sort_keys=True)
+        write_text(folder / "spine.json", text + "\n")
 
 
 def sidecar(result: Reconstruction) -> dict[str, Any]:
-    """Return what was done, in plain JSON types and without any identifier."""
+    """Return the content of `spine.json`: plain JSON types without any identifier."""
     grid = result.scale.grid
     return {
         "purpose": PURPOSE,
@@ -100,8 +93,8 @@ def sidecar(result: Reconstruction) -> dict[str, Any]:
             },
         },
         "consistency": {
-            "meaning": "own DRRs against the network's input; correlation 1 and difference 0 "
-            "are perfect",
+            "meaning": "DRRs of the volume against the network's input; correlation 1 and "
+            "difference 0 are perfect",
             **{view.value: result.consistency[view].plain() for view in View},
             "test_set": result.model.reference.plain(),
         },
@@ -140,5 +133,6 @@ def _foreword(result: Reconstruction) -> str:
     )
     return (
         f"<p><strong>{PURPOSE}</strong></p>"
-        f"<p>Correlation of its own DRRs with the films: {agreement}.</p><ul>{items}</ul>"
+        f"<p>Correlation of the DRRs of the volume with the films: {agreement}.</p>"
+        f"<ul>{items}</ul>"
     )

@@ -1,17 +1,16 @@
-"""Turn the boxed part of a film into what the network was trained on.
+"""Turn the boxed part of a film into a picture like those the network was trained on.
 
-The network has seen digitally reconstructed radiographs of bare bone. From a
-single film that can only be approached: overlapping tissue cannot be told from
-bone by its grey value. Three steps are taken, each kept as a picture:
+The network was trained on digitally reconstructed radiographs of bare bone. A film can only
+be made similar to them: overlapping tissue cannot be told from bone by its grey value. Three
+steps are taken, each kept as a picture:
 
 1. denoising by non-local means, its strength set by the film's own noise;
-2. suppression of what is not bone: everything wider than a share of the box
-   (the soft-tissue veil, flank and abdomen) is estimated by a morphological
-   opening and subtracted;
-3. separation of the rest into two clusters of grey values (K-means, K = 2);
-   the lower one fades out.
+2. suppression of soft tissue: everything wider than a share of the box (flank, abdomen and
+   the haze over the whole film) is estimated by a morphological opening and subtracted;
+3. separation of the rest into two clusters of grey values (K-means, K = 2), of which the
+   lower one is faded out.
 
-Ribs, bowel gas edges, letters and implants are narrow too, and stay.
+Ribs, edges of bowel gas, letters and implants are as narrow as the spine, and stay.
 """
 
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.clinical.case import Box, crop
-from srnet.clinical.film import Film
+from srnet.clinical.film import Box, Film, crop
 from srnet.config.clinical import ClinicalSettings
 from srnet.export.xray_statistics import FAMILIAR, ViewStatistics, score
 from srnet.imaging.xray import Grey, normalise, resize
@@ -35,14 +33,14 @@ WORKING_SCALE = 4
 
 @dataclass(frozen=True)
 class PreparedFilm:
-    """A film on its way into the network.
+    """A film as it enters the network.
 
     Attributes
     ----------
     before
         (S, S) the boxed film in [0, 1], resized only.
     grey
-        (S, S) what the network gets, in [0, 1], before any gamma correction.
+        (S, S) the network's input in [0, 1], before any gamma correction.
     steps
         Pictures in between by name, empty where no cleaning was done.
     """
@@ -62,9 +60,8 @@ def prepare_film(
 ) -> PreparedFilm:
     """Crop, clean and resize one film.
 
-    A DRR of this package, and any image that already looks like the training
-    x-rays, passes unchanged but for its size, so that it gives what the
-    evaluation gives.
+    A DRR of this package, and any image that already looks like the training x-rays, is
+    only resized, so that it gives the same volume as in the evaluation.
     """
     boxed = np.ascontiguousarray(crop(film, box))
     before = normalise(resize(boxed, (size, size)))
@@ -86,7 +83,7 @@ def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]
     longest
         Pixels of the working image along its longer edge.
     background_share
-        Share of the width that nothing bony exceeds.
+        Share of the box's width; wider structures are taken as soft tissue.
 
     Returns
     -------
@@ -106,7 +103,8 @@ def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]
     opened = grey_opening(gaussian_filter(denoised, 1.0), size=(width, width), mode="nearest")
     background = np.minimum(gaussian_filter(opened, width / 4, mode="nearest"), denoised)
     bone = _upper_cluster(denoised - background)
-    return {"denoised": _f32(denoised), "background": _f32(background), "bone": _f32(bone)}
+    steps = {"denoised": denoised, "background": background, "bone": bone}
+    return {name: np.asarray(picture, np.float32) for name, picture in steps.items()}
 
 
 def _noise(grey: Grey) -> float:
@@ -119,10 +117,10 @@ def _noise(grey: Grey) -> float:
 
 
 def _upper_cluster(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fade out the lower of two clusters of grey values, and saturate outliers.
+    """Fade out the lower of two clusters of grey values, and clip outliers.
 
-    Otsu's threshold is that of K-means with K = 2 in one dimension. A ramp
-    instead of a step keeps thin bone near the threshold.
+    Otsu's threshold is that of K-means with K = 2. A ramp keeps thin bone near the threshold,
+    which a step would remove.
     """
     from skimage.filters import threshold_otsu
 
@@ -132,7 +130,3 @@ def _upper_cluster(values: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.clip(values / top, 0, 1)
     ramp = np.clip(values / float(threshold_otsu(values)) - 0.5, 0, 1)
     return np.asarray(values * ramp)
-
-
-def _f32(array: NDArray[np.float64]) -> Grey:
-    return np.asarray(array, np.float32)

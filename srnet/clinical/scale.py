@@ -1,4 +1,4 @@
-"""How large a voxel is, and what line integral white stands for, on films that may not say."""
+"""The size of a voxel, and the line integral at white, also where films do not state them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from srnet.imaging.geometry import View
 from srnet.imaging.volume import Axis, Grid
 
 UNKNOWN_VOXEL_MM = 1.0
-"""Craniocaudal voxel size where no spacing is known: plainly no true size."""
+"""Craniocaudal voxel size where no spacing is known; a round number that stands for no size."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Scale:
 def settle_scale(pair: FilmPair, model: ModelFolder) -> Scale:
     """Return the scale of the volume between two boxed films.
 
-    The volume fills both boxes: its height is theirs, its width that of the
+    The volume fills both boxes: its height is the mean of theirs, its width that of the
     AP box, its depth that of the lateral box. A film of unknown spacing takes
     it from the other, whose box shows the same height of the body.
     """
@@ -49,28 +49,23 @@ def settle_scale(pair: FilmPair, model: ModelFolder) -> Scale:
     for film, box in pair.films:
         pixel_mm = film.spacing_mm[1] if film.spacing_mm else height_mm / box.height
         extents[film.view.columns] = box.width * pixel_mm
-    spacing = tuple(extents[axis] / model.size for axis in Axis)
-    shape = model.size, model.size, model.size
+    down, back, left = (extents[axis] / model.size for axis in Axis)
     known = all(film.is_drr for film, _ in pair.films)
+    full_scale = {}
+    for film, box in pair.films:
+        if known:
+            top = float(film.grey[box.y0 : box.y1, box.x0 : box.x1].max())
+            full_scale[film.view] = film.full_scale_hu_mm * top
+        else:
+            median = model.statistics.of(film.view).full_scale_hu_mm
+            # A line integral in an unknown size shrinks with the voxels.
+            full_scale[film.view] = (
+                median if heights else median * down / model.statistics.spacing_median_mm[0]
+            )
+    shape = model.size, model.size, model.size
     return Scale(
-        grid=Grid.centred(shape, (spacing[0], spacing[1], spacing[2]), (0.0, 0.0, 0.0)),
+        grid=Grid.centred(shape, (down, back, left), (0.0, 0.0, 0.0)),
         spacing_known=bool(heights),
-        full_scale_hu_mm={
-            view: _full_scale(pair, view, model, known, spacing[0] if not heights else None)
-            for view in View
-        },
+        full_scale_hu_mm=full_scale,
         full_scale_known=known,
     )
-
-
-def _full_scale(
-    pair: FilmPair, view: View, model: ModelFolder, known: bool, voxel_mm: float | None
-) -> float:
-    """Return the line integral at grey 1; in an unknown scale it shrinks with the voxels."""
-    if known:
-        film, box = pair.films[list(View).index(view)]
-        top = float(film.grey[box.y0 : box.y1, box.x0 : box.x1].max())
-        return film.full_scale_hu_mm * top
-    statistics = model.statistics
-    median = statistics.of(view).full_scale_hu_mm
-    return median if voxel_mm is None else median * voxel_mm / statistics.spacing_median_mm[0]

@@ -8,7 +8,7 @@ from srnet.export.export_model import export_model, find_run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("run_dir", help="results folder of a run")
-    parser.add_argument("model_dir", help="folder to make")
+    parser.add_argument("model_dir", help="folder to write")
     parser.add_argument("--method", help="method to export, where several were trained")
 
 

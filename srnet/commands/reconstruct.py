@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from srnet.clinical.case import Case, read_cases
-from srnet.clinical.reconstruct_films import Reconstruction, reconstruct_case_to
+from srnet.clinical.reconstruct_films import reconstruct_case_to
 from srnet.config.clinical import ClinicalSettings
 from srnet.core.errors import SrnetError
 from srnet.export.model_folder import open_model
@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ap", help="frontal film: DICOM, PNG, JPEG, TIFF or NIfTI")
     parser.add_argument("--lateral", help="lateral film")
     parser.add_argument("--table", help="table of pairs instead, such as config/clinical.tsv")
-    parser.add_argument("--model", required=True, help="folder that srnet export made")
-    parser.add_argument("--out", required=True, help="folder to make")
+    parser.add_argument("--model", required=True, help="folder that srnet export wrote")
+    parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--ap-box", help="the spine on the frontal film, in pixels", **box)  # type: ignore[arg-type]
     parser.add_argument("--lateral-box", help="the same stretch, lateral", **box)  # type: ignore[arg-type]
     parser.add_argument(
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reconstruct one pair, or every pair of a table, the bad ones reported at the end."""
+    """Reconstruct one pair, or every pair of a table; failures are reported at the end."""
     settings = ClinicalSettings(clean=arguments.clean, device=arguments.device)
     if arguments.table:
         return _run_table(arguments, settings)
@@ -53,7 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in FIELDS}
     case = Case.parse({name: value for name, value in given.items() if value is not None})
     result = reconstruct_case_to(arguments.out, case, open_model(arguments.model), settings)
-    _report(arguments.out, result)
+    for finding in result.findings:
+        print(f"{finding.severity}: {finding.sentence}")
+    agreement = ", ".join(f"{v.value} {c.correlation:.3f}" for v, c in result.consistency.items())
+    print(f"correlation of the DRRs of the volume with the films: {agreement}")
+    timing = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items())
+    print(f"{arguments.out}: written ({timing})")
     return 0
 
 
@@ -71,12 +76,3 @@ def _run_table(arguments: argparse.Namespace, settings: ClinicalSettings) -> int
     if failures:
         raise SrnetError("; ".join(failures))
     return 0
-
-
-def _report(out: str, result: Reconstruction) -> None:
-    for finding in result.findings:
-        print(f"{finding.severity}: {finding.sentence}")
-    agreement = ", ".join(f"{v.value} {c.correlation:.3f}" for v, c in result.consistency.items())
-    print(f"own DRRs against the films: correlation {agreement}")
-    timing = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items())
-    print(f"{out}: written ({timing})")

@@ -19,15 +19,14 @@ class ClinicalSettings(Settings):
     )
     clean: Literal["auto", "yes", "no"] = Field(
         "auto",
-        description="denoise films and suppress what is not bone; auto: unless the film already "
+        description="denoise films and suppress soft tissue; auto: unless the film already "
         "looks like the training x-rays",
     )
     background_share: float = Field(
         0.6,
         gt=0,
         le=1,
-        description="share of the box's width that nothing bony exceeds; what is wider counts "
-        "as soft tissue",
+        description="share of the box's width above which a structure is taken as soft tissue",
     )
     bone_threshold: float = Field(
         0.25, gt=0, lt=1, description="network value of the surface of the mesh"
@@ -36,7 +35,7 @@ class ClinicalSettings(Settings):
         0.02,
         ge=0,
         le=1,
-        description="pieces smaller than this share of the largest leave the mesh",
+        description="pieces smaller than this share of the largest are left out of the mesh",
     )
     smoothing: int = Field(10, ge=0, le=200, description="steps of Taubin smoothing of the mesh")
     device: Literal["auto", "cpu", "gpu"] = Field(

@@ -10,8 +10,9 @@ class FigureSettings(Settings):
 
     subject: str = Field(
         "srnet3d",
-        description="row that the figures are about: it stands beside the truth, and its errors "
-        "say which scans are usual; where it is missing, the last row given takes its place",
+        description="row of the table that the figures are about: it stands beside the ground "
+        "truth, and scans are chosen by its errors; where it is missing, the last row given "
+        "takes its place",
     )
     scan: str | None = Field(
         None,

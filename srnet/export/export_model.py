@@ -1,11 +1,8 @@
-"""Stage: pack a trained model into one folder that reconstruction needs nothing beside.
+"""Stage: pack a trained model into one folder that holds all that reconstruction needs.
 
-The folder holds the weights (safetensors), what the network is and how its
-x-rays were made, what the training cohort and its x-rays look like, the
-scores on the test set, licence notes, a model card, and a manifest with the
-digest of every file.
-
-The words in a model folder: its card and its licence notes.
+The folder holds the weights (safetensors), the settings of the network and of its x-rays,
+summaries of the training cohort and its x-rays, the scores on the test set, licence notes, a
+model card, and a manifest with the digest of every file.
 """
 
 import json
@@ -33,10 +30,12 @@ from srnet.imaging.volume import Volume
 from srnet.provenance.store import Store
 
 SHOWN = ("PSNR", "SSIM", "CS", "MAE", "PSNR3D", "Dice")
+"""Scores in the model card."""
+PARTS = ("train", "validation", "test")
 
 
 def licence_notes(cohort: Mapping[str, Any]) -> str:
-    """Return under what the weights may be used, as far as the run knows."""
+    """Return the licences of the training scans, as far as the run knows them, as Markdown."""
     rows = "\n".join(
         f"- {count} scans: {licence}" for licence, count in cohort["training_licences"].items()
     )
@@ -53,7 +52,7 @@ def licence_notes(cohort: Mapping[str, Any]) -> str:
 def model_card(
     about: Mapping[str, Any], cohort: Mapping[str, Any], metrics: Mapping[str, Any]
 ) -> str:
-    """Return the model card as Markdown, every number from the run's own files."""
+    """Return the model card as Markdown; every number is from the run's own files."""
     net, size = about["net"], about["size"]
     scans = cohort["scans"]
     extent = " x ".join(f"{edge:.0f}" for edge in cohort["training_extent_mm"]["median"])
@@ -68,19 +67,20 @@ after everything but bone had been removed.
 Research on reconstruction from two views. Not for diagnosis, planning or measurement: what two
 views leave open is filled from the training cohort.
 
-## What it has seen
+## What it was trained on
 
 {scans["train"]} scans of {cohort["training_patients"]} patients, {scans["validation"]} for
 validation, {scans["test"]} for test. Sources: {_listed(cohort["training_sources"])}.
-Median field of view {extent} mm (height, depth, width). No film was among the x-rays; films
-contain soft tissue, which the training x-rays do not, and results on films are not validated.
+Median field of view {extent} mm (height, depth, width). No film was among the x-rays. Films
+show soft tissue, which the training x-rays do not, and results on films are not validated.
 
-## What it reaches on its test set
+## Scores on its test set
 
 {_scores(metrics["scores"])}
 
-Its own DRRs against its input, median correlation over {metrics["reprojection"]["scans"]} test
-scans: {_listed(metrics["reprojection"]["correlation_median"])}.
+Median correlation of its reconstructions' DRRs with its input, over
+{metrics["reprojection"]["scans"]} test scans:
+{_listed(metrics["reprojection"]["correlation_median"])}.
 
 ## How to use it
 
@@ -99,31 +99,28 @@ def _scores(scores: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return a Markdown table of the method and the baselines."""
     present = [name for name in SHOWN if any(name in row for row in scores.values())]
     head = "| row | " + " | ".join(present) + " |\n" + "|---" * (len(present) + 1) + "|"
-    lines = [
-        f"| {row} | " + " | ".join(_number(values.get(name)) for name in present) + " |"
-        for row, values in scores.items()
-    ]
-    return "\n".join([head, *lines])
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    lines = [head]
+    for row, values in scores.items():
+        numbers = [values.get(name) for name in present]
+        cells = ["" if number is None else f"{number:.4g}" for number in numbers]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a run left of one method.
+    """The files of one method in a results folder.
 
     Attributes
     ----------
     method
-        Name of the method.
+        Its name.
     model, train, test, split, prediction
         Files of the run.
     scores
         Table of scores by row: the method's and, where present, the baselines'.
     licences
-        Licence by scan id; scans that are missing count as of unknown licence.
+        Licence by scan id; that of any other scan is unknown.
     """
 
     method: str
@@ -144,7 +141,7 @@ def find_run(results: str | Path, method: str | None = None) -> RunFiles:
     results
         The results folder of a run.
     method
-        Name of the method; not needed where only one was trained.
+        Name of the method; may be omitted where only one was trained.
 
     Raises
     ------
@@ -159,6 +156,7 @@ def find_run(results: str | Path, method: str | None = None) -> RunFiles:
         known = ", ".join(trained) or "none"
         raise SrnetError(f"{results}: method {method} has no model; give --method, one of {known}")
     rows = {row: results / "scores" / f"{row}.tsv" for row in (method, *BASELINES)}
+    record = Store(results).read_artifact("split.tsv")
     files = RunFiles(
         method=method,
         model=results / "models" / method / "model.safetensors",
@@ -167,20 +165,16 @@ def find_run(results: str | Path, method: str | None = None) -> RunFiles:
         split=results / "split.tsv",
         prediction=results / "predictions" / f"{method}.h5",
         scores={row: path for row, path in rows.items() if path.is_file() or row == method},
-        licences=_recorded_licences(results),
+        licences={
+            scan["scan_id"]: scan["licence"]
+            for scan in (record["params"]["scans"] if record else [])
+        },
     )
     needed = (files.train, files.test, files.split, files.prediction, files.scores[method])
     missing = [str(path) for path in needed if not path.is_file()]
     if missing:
         raise SrnetError(f"{', '.join(missing)}: missing; finish the run before exporting")
     return files
-
-
-def _recorded_licences(results: Path) -> dict[str, str]:
-    """Return the licence of every scan of the cohort as the record of the split states it."""
-    record = Store(results).read_artifact("split.tsv")
-    scans = record["params"]["scans"] if record else []
-    return {scan["scan_id"]: scan["licence"] for scan in scans}
 
 
 def export_model(run: RunFiles, folder: str | Path) -> None:
@@ -215,7 +209,7 @@ def export_model(run: RunFiles, folder: str | Path) -> None:
 
 
 def summarise_xrays(train: DataSet) -> XrayStatistics:
-    """Return what the training x-rays and volumes look like."""
+    """Return statistics of the training x-rays and volumes."""
     pairs = [train.xrays(index) for index in range(len(train))]
     views = {
         view.value: view_statistics(
@@ -235,7 +229,7 @@ def summarise_xrays(train: DataSet) -> XrayStatistics:
 
 
 def summarise_cohort(run: RunFiles, train: DataSet) -> dict[str, Any]:
-    """Return whom the model has seen, without naming anybody."""
+    """Return numbers of scans, patients, sources and licences; no patient is named."""
     rows = read_split(run.split)
     in_training = [row for row in rows if row.part == "train"]
     licences = Counter(run.licences.get(row.scan, "unknown") for row in in_training)
@@ -254,11 +248,8 @@ def summarise_cohort(run: RunFiles, train: DataSet) -> dict[str, Any]:
     }
 
 
-PARTS = ("train", "validation", "test")
-
-
 def reference(run: RunFiles, test: DataSet) -> Reference:
-    """Return how well the model's DRRs agree with its input on its own test set."""
+    """Return how well DRRs of the model's reconstructions of the test set fit their input."""
     predictions = read_predictions(run.prediction)
     beam = _beam(test)
     correlations: dict[View, list[float]] = {view: [] for view in View}

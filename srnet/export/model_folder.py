@@ -1,8 +1,8 @@
-"""A model as one folder: what it holds, and loading it without trusting it.
+"""A model as one folder: its files, and how they are verified and loaded.
 
-`manifest.json` lists every file with its SHA-256. Loading refuses a file that
-is missing, changed or not listed, and anything that could be a pickle; the
-weights are safetensors, the rest is JSON and text.
+The weights are safetensors, the rest is JSON and text, and `manifest.json` lists every file
+with its SHA-256. A folder with a missing, changed or unlisted file is refused, and so is
+anything that could be a pickle, which may run code when it is loaded.
 """
 
 import json
@@ -22,7 +22,6 @@ from srnet.imaging.geometry import ConeBeam
 if TYPE_CHECKING:
     from srnet.train.checkpoint import LoadedModel
 
-
 MANIFEST = "manifest.json"
 MODEL_FILES = (
     "model.safetensors",
@@ -41,7 +40,7 @@ _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", "
 
 
 class Reference(Settings):
-    """What the model's reconstructions of its test set reach, to compare a film with."""
+    """How well the model's reconstructions of its test set fit their x-rays."""
 
     scans: int = Field(ge=0, description="test scans that were reprojected")
     correlation_p05: dict[str, float] = Field(description="5th percentile by view")
@@ -61,11 +60,11 @@ class ModelFolder:
     beam
         Geometry of the x-rays that it was trained on.
     statistics
-        What its training x-rays look like.
+        Statistics of its training x-rays.
     reference
-        Consistency on its own test set.
+        How well its reconstructions of the test set fit their x-rays.
     sha256
-        Digest of the manifest, which stands for the whole folder.
+        Digest of the manifest, and with it of the whole folder.
     """
 
     loaded: "LoadedModel"
@@ -77,7 +76,7 @@ class ModelFolder:
 
     @property
     def size(self) -> int:
-        """Return the edge of its x-rays and volumes."""
+        """Return the pixels or voxels along an edge of its x-rays and volumes."""
         return self.loaded.card.size
 
 
@@ -87,8 +86,8 @@ def open_model(folder: str | Path) -> ModelFolder:
     Raises
     ------
     SrnetError
-        If the folder is no model folder, holds a changed, missing or foreign
-        file or a pickle, or does not fit this version.
+        If the folder is no model folder, does not fit this version, or is refused by
+        `verify_folder`.
     """
     from srnet.train.checkpoint import load_model
 
@@ -116,7 +115,7 @@ def write_manifest(folder: Path) -> None:
 
 
 def verify_folder(folder: Path) -> None:
-    """Refuse a folder whose files are not exactly those of its manifest.
+    """Refuse a folder whose files are not exactly those of its manifest, or hold a pickle.
 
     Raises
     ------
@@ -128,7 +127,13 @@ def verify_folder(folder: Path) -> None:
         raise SrnetError(
             f"{folder}: holds no {MANIFEST}, so it is no model folder; make one with srnet export"
         )
-    listed = _listed_files(manifest)
+    about = _read_json(manifest)
+    if about.get("format") != FORMAT:
+        raise SrnetError(
+            f"{manifest}: has format {about.get('format')!r}, not {FORMAT!r}; "
+            "export the model with this version"
+        )
+    listed = {name: entry["sha256"] for name, entry in about["files"].items()}
     for path in sorted(folder.iterdir()):
         _refuse_pickle(path)
         if path.name not in listed and path.name != MANIFEST:
@@ -145,18 +150,8 @@ def verify_folder(folder: Path) -> None:
             )
 
 
-def _listed_files(manifest: Path) -> dict[str, str]:
-    about = _read_json(manifest)
-    if about.get("format") != FORMAT:
-        raise SrnetError(
-            f"{manifest}: has format {about.get('format')!r}, not {FORMAT!r}; "
-            "export the model with this version"
-        )
-    return {name: entry["sha256"] for name, entry in about["files"].items()}
-
-
 def _refuse_pickle(path: Path) -> None:
-    """Refuse what an unpickler would run, whatever its name."""
+    """Refuse a file that may be a pickle by its name or by its first bytes."""
     head = b""
     if path.is_file():
         with path.open("rb") as handle:

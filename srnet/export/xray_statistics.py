@@ -1,4 +1,4 @@
-"""What the x-rays of a training set look like, and how far from them a film is."""
+"""Statistics of the x-rays of a training set, and how far a film lies from them."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from srnet.imaging.xray import Grey, shrink
 REGIONS = 8
 """Regions along either edge of an x-ray whose mean grey is compared."""
 POLARITY_PIXELS = 400
-"""Pixels along the longer edge, at least, on which polarity is judged."""
+"""Pixels along the longer edge, at least, of the picture whose polarity is estimated."""
 QUANTILES = np.linspace(0.005, 0.995, 100)
 FAMILIAR = 1.25
-"""Multiple of the training scores' 95th percentile up to which an image counts as alike."""
+"""Multiple of the training scores' 95th percentile up to which an image counts as similar."""
 FAINTEST_SPREAD = 0.02
-"""Grey spread that no region falls below, so that constant corners do not decide."""
+"""Least grey spread of a region, so that constant corners do not dominate the score."""
 
 
 class ViewStatistics(Settings):
-    """The training x-rays of one view, summed up."""
+    """Statistics of the training x-rays of one view."""
 
     quantiles: tuple[float, ...] = Field(description="mean grey at 100 even quantiles")
     columns: tuple[float, ...] = Field(description="mean grey of each column of pixels")
@@ -34,7 +34,7 @@ class ViewStatistics(Settings):
 
 
 class XrayStatistics(Settings):
-    """The training x-rays and volumes, summed up."""
+    """Statistics of the training x-rays and volumes."""
 
     samples: int = Field(ge=1, description="x-ray pairs of the training set")
     size: int = Field(ge=1, description="pixels along an edge")
@@ -53,7 +53,7 @@ class XrayStatistics(Settings):
 
 
 def view_statistics(greys: NDArray[Any], full_scale_hu_mm: NDArray[Any]) -> ViewStatistics:
-    """Sum up the x-rays of one view.
+    """Return the statistics of the x-rays of one view.
 
     Parameters
     ----------
@@ -87,25 +87,23 @@ def score(grey: Grey, statistics: ViewStatistics) -> float:
     grey
         (S, S) in [0, 1], as the network sees it before gamma correction.
     """
-    deviation = (_regions(grey) - np.array(statistics.region_mean)) / np.array(
-        statistics.region_spread
-    )
+    mean, spread = np.array(statistics.region_mean), np.array(statistics.region_spread)
+    deviation = (_regions(grey) - mean) / spread
     return float(np.sqrt((deviation**2).mean()))
 
 
 def polarity(grey: Grey, statistics: ViewStatistics) -> float:
     """Return how well a film agrees with the training x-rays in polarity, in [-1, 1].
 
-    The mean of two signs, each of which turns around when black and white
-    are exchanged: the correlation of the column means with those of the
-    training x-rays, whose spine runs bright down the middle, and the relative
-    difference between the distances of the two histograms, upright and
-    inverted, to the training histogram.
+    The mean of two numbers, each of which changes its sign when black and white are
+    exchanged: the correlation of the column means with those of the training x-rays, whose
+    spine runs bright down the middle; and how much nearer the film's histogram is to the
+    training histogram than that of the inverted film, as a share of both distances.
 
     Parameters
     ----------
     grey
-        The whole film, (rows, columns) in [0, 1], bone supposed to be bright.
+        The whole film, (rows, columns) in [0, 1], with bone bright if the result is positive.
     """
     grey = shrink(grey, max(grey.shape) // POLARITY_PIXELS)
     columns = np.interp(
@@ -132,5 +130,5 @@ def _regions(grey: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _plain(values: NDArray[Any]) -> tuple[float, ...]:
-    """Return numbers short enough to read in a JSON file."""
+    """Return numbers rounded for a readable JSON file."""
     return tuple(round(float(value), 6) for value in values)

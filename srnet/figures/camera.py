@@ -1,19 +1,26 @@
-"""Where a 3-D view is seen from. Parallel projection, so that a scale bar holds everywhere.
+"""Where a 3-D view is seen from, and its picture on a page.
 
-Positions are in mm in a frame of the volume itself: right, anterior, superior
-from the centre of its leftmost, most posterior and most inferior voxel.
-
-A rendered surface as a picture in mm.
+Views use parallel projection, so that a scale bar holds everywhere in a picture. Positions
+are in mm in a frame of the volume itself: right, anterior, superior from the centre of its
+leftmost, most posterior and most inferior voxel.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from srnet.imaging.volume import Grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+VISIBLE = 24
+"""Levels of 255 by which a pixel must differ from the background to be seen."""
+SPECK = 1e-3
+"""Share of visible pixels below which a picture counts as showing no surface."""
 
 
 def towards(azimuth_deg: float, elevation_deg: float) -> tuple[float, float, float]:
@@ -29,7 +36,7 @@ def towards(azimuth_deg: float, elevation_deg: float) -> tuple[float, float, flo
 
 
 FROM_BEHIND = towards(azimuth_deg=145, elevation_deg=10)
-"""From behind and the patient's left: no rib cage stands before the spine."""
+"""From behind and the patient's left, where the rib cage does not hide the spine."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Camera:
     Attributes
     ----------
     focus_mm
-        What lies in the middle of the picture.
+        Position in the middle of the picture.
     direction
         Unit vector from the focus to the viewer.
     half_height_mm
@@ -50,13 +57,6 @@ class Camera:
     direction: tuple[float, float, float]
     half_height_mm: float
 
-    def _across(self) -> NDArray[np.float64]:
-        """Return the unit vectors to the right and up in the picture, (3, 2)."""
-        direction = np.array(self.direction)
-        right = np.cross([0.0, 0.0, 1.0], direction)
-        right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(direction, right)], axis=1)
-
     def project(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (n, 2) mm to the right of and above the middle of the picture."""
         place: NDArray[np.float64] = (points_mm - np.array(self.focus_mm)) @ self._across()
@@ -66,6 +66,13 @@ class Camera:
         """Return the point at `place_mm` of the picture and in the depth of the focus."""
         point = np.array(self.focus_mm) + self._across() @ place_mm
         return float(point[0]), float(point[1]), float(point[2])
+
+    def _across(self) -> NDArray[np.float64]:
+        """Return the unit vectors to the right and up in the picture, (3, 2)."""
+        direction = np.array(self.direction)
+        right = np.cross([0.0, 0.0, 1.0], direction)
+        right /= np.linalg.norm(right)
+        return np.stack([right, np.cross(direction, right)], axis=1)
 
 
 def position_mm(grid: Grid, index: Iterable[float]) -> tuple[float, float, float]:
@@ -80,26 +87,21 @@ def fit(
 ) -> Camera:
     """Return a camera whose picture, `aspect` times as wide as high, holds all of `mask`.
 
-    An empty mask is seen as a full one.
+    For an empty mask it holds the whole grid.
     """
     inside = np.argwhere(mask if mask.any() else np.ones_like(mask))
     points = (np.array(grid.shape) - 1 - inside)[:, ::-1] * np.array(grid.spacing_mm[::-1])
     origin = Camera((0.0, 0.0, 0.0), direction, 1.0)
     seen = origin.project(points)
     middle, half = (seen.max(axis=0) + seen.min(axis=0)) / 2, np.ptp(seen, axis=0) / 2
-    focus = origin.lift(middle)
-    return Camera(focus, direction, 1.05 * float(max(half[1], half[0] / aspect)))
+    return Camera(origin.lift(middle), direction, 1.05 * float(max(half[1], half[0] / aspect)))
 
 
-VISIBLE = 24
-"""Levels of 255 by which a pixel must differ from the background to be seen."""
+def draw_surface(axes: "Axes", picture: NDArray[np.uint8], camera: Camera) -> None:
+    """Draw the picture (height, width, 3) that `camera` gave, in mm.
 
-SPECK = 1e-3
-"""Share of the pixels below which what is seen is no surface but a speck."""
-
-
-def draw_surface(axes: Axes, picture: NDArray[np.uint8], camera: Camera) -> None:
-    """Draw what `camera` saw, in mm, and say so if it saw nothing."""
+    A picture without a visible surface is labelled so.
+    """
     height = 2 * camera.half_height_mm
     width = height * picture.shape[1] / picture.shape[0]
     axes.imshow(picture, extent=(0.0, width, height, 0.0), interpolation="antialiased")

@@ -1,4 +1,4 @@
-"""A white page to draw on, and its reproducible PNG file."""
+"""The common style of all figures, and their reproducible PNG files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from srnet.core.stamp import record_id
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7f00", "#66ccee", "#aa3377", "#777777", "#ee7733")
-"""For lines and points; told apart by people who do not see red from green."""
+"""For lines and points; people who do not see red from green can tell them apart."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

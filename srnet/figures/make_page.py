@@ -1,4 +1,4 @@
-"""One self-contained page for people who would rather look than read."""
+"""Stage: one self-contained web page with a volume viewer, all tables and all figures."""
 
 import base64
 import html
@@ -10,7 +10,7 @@ from srnet.config.figures import FigureSettings
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
-from srnet.figures.cases import FigureCase, choose_scans, put_first, read_case
+from srnet.figures.cases import choose_scans, put_first, read_case
 from srnet.figures.viewer import VIEWER_STYLE, viewer_block
 from srnet.imaging.volume import Volume
 from srnet.tables.page import html_page
@@ -25,7 +25,7 @@ FOREWORD = (
 
 @dataclass(frozen=True)
 class PageParts:
-    """What stands on the page, in its order.
+    """What the page shows, in its order.
 
     Attributes
     ----------
@@ -49,26 +49,21 @@ def make_page(
     prediction_h5s: Sequence[str | Path],
     settings: FigureSettings,
 ) -> None:
-    """Write a volume viewer, tables and all figures into one HTML file.
+    """Write a volume viewer, tables and all figures into the HTML file `page`.
 
-    Parameters
-    ----------
-    page
-        HTML file to write.
-    parts
-        Tables and figures.
-    test_h5
-        The test set.
-    prediction_h5s
-        Reconstructions; the viewer shows those of `settings.subject`.
-    settings
-        Whose scan the viewer shows, and its window.
+    The viewer shows one test scan and its reconstruction by `settings.subject`.
     """
     subject = put_first(prediction_h5s, settings.subject)[0]
     scan = settings.scan or choose_scans(test_h5, subject)[0]
+    case = read_case(test_h5, [subject], scan)
+    volumes = [
+        (head, Volume(array, case.target.grid))
+        for head, array in zip(case.heads(), case.volumes().values(), strict=True)
+    ]
     sections = [
         FOREWORD,
-        _viewer(read_case(test_h5, [subject], scan), settings),
+        f"<h2>Look into test scan {html.escape(scan)}</h2>"
+        + viewer_block(volumes, settings.window_hu),
         "<h2>Tables</h2>",
         *(_table(path, folded=number > 0) for number, path in enumerate(parts.tables)),
         "<h2>Figures</h2>",
@@ -86,14 +81,6 @@ def _table(path: str | Path, folded: bool) -> str:
         raise SrnetError(f"{path}: is no table written by make_table; make it again")
     body = text[start:end].replace("<h1>", "<summary>").replace("</h1>", "</summary>")
     return f"<details{'' if folded else ' open'}>{body}</details>"
-
-
-def _viewer(case: FigureCase, settings: FigureSettings) -> str:
-    grid = case.truth.grid
-    arrays = zip(case.heads(), case.volumes().values(), strict=True)
-    volumes = [(head, Volume(array, grid)) for head, array in arrays]
-    heading = f"<h2>Look into test scan {html.escape(case.scan)}</h2>"
-    return heading + viewer_block(volumes, settings.window_hu)
 
 
 def _figure(path: str | Path, captions: Mapping[str, str]) -> str:

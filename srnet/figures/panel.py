@@ -1,4 +1,4 @@
-"""Anatomical pictures: which way is up, how long is a centimetre.
+"""Anatomical pictures in true proportions, with letters of direction and a scale bar.
 
 Every picture is drawn in mm, so that voxels that are not cubes keep their
 shape, and in radiological convention: patient right on the viewer's left,
@@ -14,20 +14,24 @@ from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from srnet.figures.cases import hounsfield
+from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Axis, Grid
+
+LETTER = "#ffd23f"
+_LETTERS = {"color": LETTER, "fontsize": 6, "fontweight": "bold"}
+_NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One of the three anatomical views.
+    """One of the three anatomical planes.
 
     Attributes
     ----------
     name
         As printed.
     across
-        The axis that the view looks along.
+        The axis at right angles to the plane.
     edges
         Letters of the left, right, top and bottom edge of a picture.
     """
@@ -56,14 +60,14 @@ class Plane:
         picture: NDArray[np.float32] = array.max(axis=self.across)
         return picture
 
-    def through_bone(self, truth: NDArray[np.float32]) -> int:
-        """Return the slice through the centre of mass of the truth's bone.
+    def through_bone(self, target: NDArray[np.float32]) -> int:
+        """Return the index of the slice through the centre of mass of the target's bone.
 
         The middle of the array may miss a spine that was scanned off centre.
         An empty volume gives its middle slice.
         """
         others = tuple(axis for axis in Axis if axis != self.across)
-        mass = np.clip(truth, 0, None).sum(axis=others, dtype=np.float64)
+        mass = np.clip(target, 0, None).sum(axis=others, dtype=np.float64)
         if mass.sum() == 0:
             return len(mass) // 2
         return round(float(np.average(np.arange(len(mass)), weights=mass)))
@@ -72,14 +76,6 @@ class Plane:
 CORONAL = Plane("Coronal", Axis.ANTEROPOSTERIOR, ("R", "L", "S", "I"))
 SAGITTAL = Plane("Sagittal", Axis.LEFT_RIGHT, ("A", "P", "S", "I"))
 AXIAL = Plane("Axial", Axis.CRANIOCAUDAL, ("R", "L", "A", "P"))
-
-LETTER = "#ffd23f"
-_NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-
-
-def window(limits: tuple[float, float]) -> dict[str, float]:
-    """Return `limits` as the arguments that matplotlib's images take."""
-    return {"vmin": limits[0], "vmax": limits[1]}
 
 
 def draw(
@@ -91,37 +87,22 @@ def draw(
 ) -> AxesImage:
     """Draw a picture in mm, its window `limits` from black to white, without ticks."""
     height, width = (n * mm for n, mm in zip(picture.shape, pixel_mm, strict=True))
-    image = axes.imshow(
-        picture,
-        cmap=cmap,
-        extent=(0.0, width, height, 0.0),
-        interpolation="bilinear",
-        aspect="equal",
-        **window(limits),  # type: ignore[arg-type]
-    )
     axes.set_axis_off()
-    return image
+    extent, (low, high) = (0.0, width, height, 0.0), limits
+    return axes.imshow(
+        picture, cmap, vmin=low, vmax=high, extent=extent, interpolation="bilinear", aspect="equal"
+    )
 
 
-def letters(axes: Axes, view: Plane) -> None:
-    """Write the anatomical letters of `view` inside the edges of a picture."""
+def letters(axes: Axes, plane: Plane) -> None:
+    """Write the anatomical letters of `plane` inside the edges of a picture."""
     inches = axes.get_window_extent().width / axes.figure.get_dpi()
     x, y = 0.04 / inches, 0.04 / inches
     places = [(x, 0.5, "left", "center"), (1 - x, 0.5, "right", "center")]
     places += [(0.5, 1 - y, "center", "top"), (0.5, y, "center", "bottom")]
-    for letter, (across, up, horizontal, vertical) in zip(view.edges, places, strict=True):
-        axes.text(
-            across,
-            up,
-            letter,
-            transform=axes.transAxes,
-            ha=horizontal,
-            va=vertical,
-            color=LETTER,
-            fontsize=6,
-            fontweight="bold",
-            path_effects=[withStroke(linewidth=1.2, foreground="black")],
-        )
+    for letter, (across, up, horizontal, vertical) in zip(plane.edges, places, strict=True):
+        text = axes.text(across, up, letter, ha=horizontal, va=vertical, transform=axes.transAxes)
+        text.set(**_LETTERS, path_effects=[withStroke(linewidth=1.2, foreground="black")])
 
 
 def scale_bar(axes: Axes, colour: str = "white") -> None:
@@ -135,16 +116,8 @@ def scale_bar(axes: Axes, colour: str = "white") -> None:
     axes.plot(
         [start, start + length], [level, level], color=colour, linewidth=1.5, solid_capstyle="butt"
     )
-    axes.text(
-        start,
-        level - 0.03 * width,
-        f"{length} mm",
-        color=colour,
-        fontsize=5.5,
-        ha="left",
-        va="bottom",
-        path_effects=halo,
-    )
+    label = axes.text(start, level - 0.03 * width, f"{length} mm", ha="left", va="bottom")
+    label.set(color=colour, fontsize=5.5, path_effects=halo)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
 
@@ -152,8 +125,7 @@ def scale_bar(axes: Axes, colour: str = "white") -> None:
 def grey_key(axes: Axes, image: AxesImage) -> None:
     """Draw the key of the grey values of `image`, network values, in HU."""
     bar = axes.figure.colorbar(image, cax=axes, orientation="horizontal")
-    low, high = image.get_clim()
-    bar.set_ticks([low, high])
+    bar.set_ticks(list(image.get_clim()))
     bar.set_ticklabels([f"{hounsfield(value):.0f}" for value in bar.get_ticks()])
     finish_key(bar, "HU in bone")
 

@@ -1,4 +1,4 @@
-"""Fig. 5 of the paper: a CT before and after the separation of bone."""
+"""Stage: Fig. 5 of the paper: a CT before and after the separation of bone."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -24,70 +24,50 @@ from srnet.prepare.separate_bone import BoneSeparation, separate_bone
 SKIN_HU = -300.0
 WINDOW_HU = (-200.0, 1000.0)
 FINEST = 160
-"""Voxels along an axis beyond which a 3-D view of a whole scan gains nothing."""
-
-VIEWS = (AXIAL, SAGITTAL, CORONAL)
+"""Voxels along the longest axis to which 3-D views of a whole scan are thinned."""
+PLANES = (AXIAL, SAGITTAL, CORONAL)
 COLUMN = 1.7
 
 
 def render_fig5(
     scan: Scan, seed: int, bone: BoneSettings, figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw a scan before and after separation, both made anew from its source.
+    """Draw a scan before and after the separation of bone into the PNG file `figure`.
 
-    The CT and the bone volume of a run are temporary. Making them here, and
-    not as products of their own rules, leaves the rest of the run untouched.
-
-    Parameters
-    ----------
-    scan, seed
-        Row of the scan table, and the seed of the run.
-    bone
-        Settings of the separation.
-    figure
-        PNG file to write. Of a rejected scan it holds the reason.
-    settings
-        Resolution.
+    Both volumes are computed anew from the scan and the seed of the run: the run's own are
+    temporary files, and to ask for them would make their rules run again. For a rejected scan
+    the figure shows the reason.
     """
     with style():
-        save_figure(figure, _page(scan, seed, bone, settings), settings.dpi)
-
-
-def _page(scan: Scan, seed: int, bone: BoneSettings, settings: FigureSettings) -> Figure:
-    try:
-        ct = acquire(scan, seed)
-        return separation_page(scan.scan_id, ct, separate_bone(ct, bone), settings.dpi)
-    except ScanRejected as rejection:
-        page = new_figure(6.0, 1.0)
-        text = f"Fig. 5 has nothing to show: {rejection}.\nSet figures.separation_scan to another."
-        page.text(0.02, 0.5, text, va="center", wrap=True)
-        return page
+        try:
+            ct = acquire(scan, seed)
+            page = separation_page(scan.scan_id, ct, separate_bone(ct, bone), settings.dpi)
+        except ScanRejected as rejection:
+            page = new_figure(6.0, 1.0)
+            text = (
+                f"Fig. 5 has nothing to show: {rejection}.\n"
+                "Set figures.separation_scan to another."
+            )
+            page.text(0.02, 0.5, text, va="center", wrap=True)
+        save_figure(figure, page, settings.dpi)
 
 
 def separation_page(scan_id: str, ct: Volume, separated: BoneSeparation, dpi: int) -> Figure:
     """Return the page: 3-D view, axial, sagittal and coronal slice, before and after.
 
-    Parameters
-    ----------
-    scan_id
-        Name in the heading.
-    ct
-        The scan in HU.
-    separated
-        Its bone.
-    dpi
-        Resolution of the 3-D views.
+    `ct` is in HU; `dpi` is the resolution of the 3-D views.
     """
     grid, bone = ct.grid, separated.volume.array
     mask = np.asarray(bone > separated.threshold_hu)
-    sizes = [view.size_mm(grid) for view in VIEWS]
+    indices = [plane.through_bone(mask.astype(np.float32)) for plane in PLANES]
+    sizes = [plane.size_mm(grid) for plane in PLANES]
     height = max(row_height(size, COLUMN) for size in sizes)
-    sheet = new_sheet([height, height], columns=1 + len(VIEWS), column_width=COLUMN)
-    for column, head in enumerate(["3-D view", *(view.name for view in VIEWS)]):
+    sheet = new_sheet([height, height], columns=1 + len(PLANES), column_width=COLUMN)
+    for column, head in enumerate(["3-D view", *(plane.name for plane in PLANES)]):
         sheet.column_head(column, head)
     for row, (head, array) in enumerate([("(a) CT", ct.array), ("(b) Bone", bone)]):
         sheet.row_head(row, head)
-        _draw_slices(sheet, row, array.astype(np.float32), _indices(mask), grid)
+        _draw_slices(sheet, row, array.astype(np.float32), indices, grid)
     levels = (SKIN_HU, separated.threshold_hu)
     _draw_surfaces(sheet, (ct, separated.volume), levels, mask, dpi)
     centres = ", ".join(f"{centre:.0f}" for centre in separated.centres_hu)
@@ -98,17 +78,13 @@ def separation_page(scan_id: str, ct: Volume, separated: BoneSeparation, dpi: in
     return sheet.figure
 
 
-def _indices(mask: NDArray[np.bool_]) -> list[int]:
-    return [view.through_bone(mask.astype(np.float32)) for view in VIEWS]
-
-
 def _draw_slices(
     sheet: Sheet, row: int, array: NDArray[np.float32], indices: Sequence[int], grid: Grid
 ) -> None:
-    for column, (view, index) in enumerate(zip(VIEWS, indices, strict=True), start=1):
-        axes = sheet.cell(row, column, view.size_mm(grid))
-        draw(axes, view.slice(array, index), view.pixel_mm(grid), WINDOW_HU)
-        letters(axes, view)
+    for column, (plane, index) in enumerate(zip(PLANES, indices, strict=True), start=1):
+        axes = sheet.cell(row, column, plane.size_mm(grid))
+        draw(axes, plane.slice(array, index), plane.pixel_mm(grid), WINDOW_HU)
+        letters(axes, plane)
         if row == 0:
             scale_bar(axes)
 

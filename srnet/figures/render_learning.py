@@ -1,4 +1,4 @@
-"""How the methods learned: training loss and validation scores against the epoch."""
+"""Stage: how the methods learned: training loss and validation scores against the epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,16 +24,9 @@ FEW = 40
 def render_learning(
     history_csvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw the learning curves of every method.
+    """Draw the learning curves of every method into the PNG file `figure`.
 
-    Parameters
-    ----------
-    history_csvs
-        One `history.csv` per method, in a folder named after it.
-    figure
-        PNG file to write.
-    settings
-        Resolution.
+    There is one `history.csv` per method, in a folder named after it.
     """
     histories = {Path(path).parent.name: pd.read_csv(path) for path in history_csvs}
     with style():
@@ -43,11 +36,11 @@ def render_learning(
 def learning_page(histories: dict[str, pd.DataFrame]) -> Figure:
     """Return one panel for each of `PANELS`, one line for each method.
 
-    Losses of methods with different loss terms are not comparable; their
-    courses are. A score that was not validated in an epoch leaves no point.
+    Of methods with different loss terms only the shapes of the loss curves can be compared,
+    not their values. An epoch without validation leaves no point.
     """
     page = new_figure(8.2, 2.4)
-    # Whatever the names of the methods and the ticks of the losses, nothing is cut.
+    # Fits names and ticks of any length.
     page.set_layout_engine("constrained", wspace=0.05)
     panels = page.subplots(1, len(PANELS))
     for axes, (column, title) in zip(panels, PANELS.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Every test scan of every row: what a mean in a table hides."""
+"""Stage: the score of every test scan in every row of a table, not only their mean."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,22 +19,15 @@ from srnet.tables.printed import is_baseline, printed_name
 SHOWN = ("PSNR", "PSNR3D", "CS", "Dice", "MAE_bone", "ASSD_mm")
 BASELINE_GREY = "#9a9a9a"
 FEWEST = 8
-"""Scans from which on the shape of a distribution is drawn around them."""
+"""Least number of scans around which the shape of their distribution is drawn."""
 
 
 def render_scores(
     scores_tsvs: Sequence[str | Path], figure: str | Path, settings: FigureSettings
 ) -> None:
-    """Draw the per-scan scores of every row of Table I.
+    """Draw the per-scan scores of every row of Table I into the PNG file `figure`.
 
-    Parameters
-    ----------
-    scores_tsvs
-        Per-scan scores, one file per row, named after it, in the order shown.
-    figure
-        PNG file to write.
-    settings
-        Resolution.
+    There is one file of scores per row, named after it, in the order shown.
     """
     scores = {Path(path).stem: read_scores(path) for path in scores_tsvs}
     with style():
@@ -67,7 +60,7 @@ def _draw_row(axes: Axes, place: int, values: NDArray[np.float64], colour: str) 
         violin = axes.violinplot([values], [place], orientation="horizontal", showextrema=False)
         for body in np.atleast_1d(np.asarray(violin["bodies"], dtype=object)):
             body.set(facecolor=colour, alpha=0.25, linewidth=0)
-    # Spread by rank, not by chance: the same picture every time.
+    # Points are spread by a fixed pattern, so that the picture is reproducible.
     jitter = 0.16 * np.sin(np.arange(len(values)) * 2.4)
     axes.scatter(values, place + jitter, s=6, color=colour, alpha=0.8, linewidths=0)
     mean = values.mean()
@@ -83,7 +76,7 @@ def _label(axes: Axes, metric: str) -> None:
     arrow = "better \u2192" if column.better == "higher" else "\u2190 better"
     axes.set_title(arrow, loc="right", fontsize=6, color=MUTED)
     if column.unit == "mm":
-        # An empty reconstruction counts with the diagonal of the volume.
+        # An empty reconstruction gets the diagonal of the volume as its distance.
         axes.set_xscale("symlog", linthresh=1.0)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))

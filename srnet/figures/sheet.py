@@ -1,7 +1,6 @@
-"""A table of pictures, laid out in inches so that nothing depends on fitting.
+"""A page of pictures in rows and columns with printed heads, laid out in inches.
 
-Every picture is as large as its cell allows and keeps its shape. Rows and
-columns have printed heads.
+Every picture is as large as its cell allows and keeps its shape.
 """
 
 from collections.abc import Sequence
@@ -95,15 +94,8 @@ class Sheet:
     def row_head(self, row: int, text: str) -> None:
         """Print `text` upright to the left of a row."""
         top = self._corner(row, 0)[1] + self.heights[row] / 2
-        self._text(
-            self.margins.left - 0.08,
-            top,
-            text,
-            ha="right",
-            va="center",
-            rotation=90,
-            multialignment="center",
-        )
+        how = {"ha": "right", "va": "center", "rotation": 90, "multialignment": "center"}
+        self._text(self.margins.left - 0.08, top, text, **how)
 
     def block_head(self, column: int, text: str) -> None:
         """Print `text` above the head of the column that begins a block."""
@@ -126,21 +118,7 @@ def new_sheet(
     breaks: Sequence[int] = (),
     margins: Margins | None = None,
 ) -> Sheet:
-    """Return an empty sheet.
-
-    Parameters
-    ----------
-    heights
-        Height of each row in inches, see `row_height`.
-    columns
-        Number of columns.
-    column_width
-        Width of a column in inches.
-    breaks
-        Columns before which a new block begins.
-    margins
-        White space, the defaults of `Margins` if not given.
-    """
+    """Return an empty sheet; see `Sheet` for the arguments, `row_height` for the heights."""
     margins = margins or Margins()
     width = margins.left + columns * (column_width + margins.gap) - margins.gap + margins.right
     height = margins.top + sum(high + margins.gap for high in heights) + margins.bottom

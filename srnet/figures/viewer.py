@@ -1,13 +1,9 @@
 """Volumes side by side in a browser: slices, 3-D view and one crosshair for all.
 
-The NiiVue volume viewer as a script that a page can carry in itself.
-
-NiiVue (BSD-2-Clause) comes with the Python package `ipyniivue` as one bundled
-JavaScript module for notebooks. The module keeps its `Niivue` class to itself;
-it is found here by the one place that makes an instance, and left in scope for
-the page's own script, which is put behind it.
-
-Browser side of the volume viewer: style and script, as text.
+A page carries the NiiVue viewer (BSD-2-Clause) in itself. NiiVue comes with the Python
+package `ipyniivue` as one bundled JavaScript module for notebooks, which does not export
+its `Niivue` class. The class is found by the one place of the bundle that makes an
+instance, and the page's own script is appended where the class is in scope.
 """
 
 import base64
@@ -23,49 +19,20 @@ import numpy as np
 
 from srnet.config.figures import FigureSettings
 from srnet.core.errors import SrnetError
-from srnet.figures.cases import hounsfield
 from srnet.figures.panel import AXIAL, CORONAL, SAGITTAL
+from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Volume, write_volume
 from srnet.tables.page import html_page
 
+_AXES = ("left to right", "posterior to anterior", "inferior to superior")
+_HELP = (
+    "Click or drag in a slice, scroll over it, or use the sliders; drag the 3-D view to turn it. "
+    "Patient right is on the left of the picture. Values are HU inside bone, -1024 outside."
+)
 _INSTANCE = re.compile(
     r'console\.log\("Creating new Niivue instance"\);.{0,120}?=new ([A-Za-z_$][\w$]*)\('
 )
 _EXPORT = re.compile(r"export\{[^}]*\};?\s*$")
-
-
-def niivue_module(script: str) -> str:
-    """Return NiiVue followed by `script`, which may use the class `Niivue`.
-
-    The text is meant for an inline `<script type="module">`.
-
-    Raises
-    ------
-    SrnetError
-        If `ipyniivue` is missing, or its bundle is not built as expected.
-    """
-    bundle = _bundle().read_text(encoding="utf-8")
-    made = _INSTANCE.search(bundle)
-    if made is None or _EXPORT.search(bundle) is None:
-        raise SrnetError(
-            f"ipyniivue {metadata.version('ipyniivue')} hides the Niivue class in an unknown way; "
-            "install the version that requirements.lock names"
-        )
-    viewer = _EXPORT.sub("", bundle)
-    text = f"{viewer}\n;{{const Niivue={made[1]};\n{script}\n}}"
-    # A closing tag inside a string would end the page's script element.
-    return text.replace("</script", r"<\/script")
-
-
-def _bundle() -> Path:
-    # Importing the package would start its notebook machinery; its folder is enough.
-    spec = find_spec("ipyniivue")
-    if spec is None or spec.origin is None:
-        raise SrnetError(
-            "the volume viewer needs the package ipyniivue; pip install -r requirements.lock"
-        )
-    return Path(spec.origin).parent / "static" / "widget.js"
-
 
 VIEWER_STYLE = """
 .viewers { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; }
@@ -167,13 +134,6 @@ start().then(
 """
 
 
-_AXES = ("left to right", "posterior to anterior", "inferior to superior")
-_HELP = (
-    "Click or drag in a slice, scroll over it, or use the sliders; drag the 3-D view to turn it. "
-    "Patient right is on the left of the picture. Values are HU inside bone, -1024 outside."
-)
-
-
 def viewer_html(
     volumes: Sequence[tuple[str, Volume]],
     title: str = "Reconstructed spine",
@@ -181,20 +141,16 @@ def viewer_html(
     window_hu: tuple[float, float] | None = None,
     surfaces: Sequence[tuple[str, bytes]] = (),
 ) -> str:
-    """Return a self-contained page that shows `volumes` side by side.
-
-    The page carries viewer and data in itself and asks no server for anything.
+    """Return a page that shows `volumes` side by side and loads nothing from any server.
 
     Parameters
     ----------
     volumes
         Title and volume in network values, one or more.
-    title
-        Heading of the page, plain text.
-    foreword
-        HTML between the heading and the viewer.
+    title, foreword
+        Heading of the page as plain text, and HTML below it.
     window_hu
-        HU shown black and white; unset, as in the figures.
+        HU shown black and white; by default that of the figures.
     surfaces
         Title and mesh as an MZ3 file in mm, RAS; each gets a 3-D view beside the volumes.
     """
@@ -241,6 +197,39 @@ def viewer_block(
     )
 
 
+def niivue_module(script: str) -> str:
+    """Return NiiVue followed by `script`, which may use the class `Niivue`.
+
+    The text is meant for an inline `<script type="module">`.
+
+    Raises
+    ------
+    SrnetError
+        If `ipyniivue` is missing, or its bundle is not built as expected.
+    """
+    bundle = _bundle().read_text(encoding="utf-8")
+    instance = _INSTANCE.search(bundle)
+    if instance is None or _EXPORT.search(bundle) is None:
+        raise SrnetError(
+            f"ipyniivue {metadata.version('ipyniivue')} hides the Niivue class in an unknown way; "
+            "install the version that requirements.lock names"
+        )
+    viewer = _EXPORT.sub("", bundle)
+    text = f"{viewer}\n;{{const Niivue={instance[1]};\n{script}\n}}"
+    # A closing tag inside a string would end the page's script element.
+    return text.replace("</script", r"<\/script")
+
+
+def _bundle() -> Path:
+    # Importing the package would start its notebook machinery; its folder is enough.
+    spec = find_spec("ipyniivue")
+    if spec is None or spec.origin is None:
+        raise SrnetError(
+            "the volume viewer needs the package ipyniivue; pip install -r requirements.lock"
+        )
+    return Path(spec.origin).parent / "static" / "widget.js"
+
+
 def _cell(name: str, attributes: str) -> str:
     return (
         f"<figure><figcaption><span>{html.escape(name)}</span><output></output></figcaption>"
@@ -254,8 +243,8 @@ def _data(name: str, content: bytes) -> str:
 
 
 def _start(volume: Volume) -> list[float]:
-    """Return where the crosshair starts: the centre of the bone, as fractions of `_AXES`."""
-    slices = [view.through_bone(volume.array) for view in (SAGITTAL, CORONAL, AXIAL)]
+    """Return the centre of the bone as fractions of `_AXES`, where the crosshair starts."""
+    slices = [plane.through_bone(volume.array) for plane in (SAGITTAL, CORONAL, AXIAL)]
     counts = reversed(volume.grid.shape)
     # Arrays run the other way along every axis.
     return [1 - (index + 0.5) / count for index, count in zip(slices, counts, strict=True)]

@@ -5,7 +5,7 @@ A bone volume holds HU in bone and `AIR_HU` elsewhere. The stored target is
 behind the paper's table; networks see it divided by 2500.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ HU_OFFSET = 1024
 
 TARGET_MAX = 2500
 """Largest stored target: 1476 HU and above, hence all metal."""
+
+Value = TypeVar("Value", float, NDArray[np.float32])
 
 
 def to_target(bone_hu: NDArray[Any]) -> NDArray[np.float32]:
@@ -37,3 +39,13 @@ def from_network(values: NDArray[Any]) -> NDArray[np.int16]:
     """Return network values, clipped to [0, 1], as stored targets."""
     target: NDArray[np.int16] = np.rint(np.clip(values, 0, 1) * TARGET_MAX).astype(np.int16)
     return target
+
+
+def network_value(hu: float) -> float:
+    """Return the network value of `hu`; -1024 HU is 0, 1476 HU is 1."""
+    return (hu + HU_OFFSET) / TARGET_MAX
+
+
+def hounsfield(value: Value) -> Value:
+    """Return the HU that network values inside bone stand for, one or an array."""
+    return value * TARGET_MAX - HU_OFFSET

@@ -1,15 +1,25 @@
-"""Each check speaks where it should, and is silent on a good pair."""
+"""Each check reports what it is for, and nothing on a good pair of films."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from srnet.clinical.case import place_box
-from srnet.clinical.checks import FilmPair, check_pair
-from srnet.clinical.film import Film
-from srnet.clinical.pixels import refuse_or_warn
+from srnet.clinical.checks import (
+    FilmPair,
+    check_likeness,
+    check_pair,
+    check_voxel_size,
+    settle_polarity,
+)
+from srnet.clinical.film import Film, invert_film, place_box, read_film
+from srnet.clinical.findings import refuse_or_warn
 from srnet.core.errors import SrnetError
+from srnet.export.model_folder import open_model
+from srnet.export.xray_statistics import polarity, score
 from srnet.imaging.geometry import View
+from srnet.imaging.volume import Grid
 
 
 def body(seed: int, rows: int = 600, columns: int = 400) -> np.ndarray:
@@ -41,12 +51,12 @@ def make_pair(ap=None, lateral=None, ap_box=(50, 50, 350, 550), lateral_box=(50,
     return FilmPair(*films, place_box(films[0], ap_box), place_box(films[1], lateral_box))
 
 
-def said(pair: FilmPair) -> dict[str, str]:
+def reported(pair: FilmPair) -> dict[str, str]:
     return {finding.check: finding.severity for finding in check_pair(pair)}
 
 
 def test_a_good_pair_raises_no_finding():
-    assert said(make_pair()) == {}
+    assert reported(make_pair()) == {}
 
 
 @pytest.mark.parametrize(
@@ -70,17 +80,17 @@ def test_a_good_pair_raises_no_finding():
         ({"ap": {"grey": body(1)[:, 120:280]}, "ap_box": None}, "already_cropped", "note"),
     ],
 )
-def test_each_check_speaks(change, check, severity):
-    assert said(make_pair(**change)).get(check) == severity
+def test_each_check_reports_with_its_severity(change, check, severity):
+    assert reported(make_pair(**change)).get(check) == severity
 
 
 def test_letters_inside_the_box_are_seen_and_those_outside_are_not():
     picture = Image.fromarray((body(1) * 255).astype(np.uint8))
     ImageDraw.Draw(picture).text((120, 70), "DOE JANE 1956", fill=255, font_size=24)
     grey = np.asarray(picture, np.float32) / 255
-    assert "burnt_in_text" in said(make_pair(ap={"grey": grey}))
+    assert "burnt_in_text" in reported(make_pair(ap={"grey": grey}))
     below = {"ap_box": (50, 150, 350, 550), "lateral_box": (50, 150, 350, 550)}
-    assert "burnt_in_text" not in said(make_pair(ap={"grey": grey}, **below))
+    assert "burnt_in_text" not in reported(make_pair(ap={"grey": grey}, **below))
 
 
 def test_every_sentence_ends_with_what_to_do_or_to_expect():
@@ -116,13 +126,75 @@ def test_a_box_must_lie_on_the_film(corners, message):
 
 
 def test_real_films_run_and_letters_on_one_of_them_are_found(srnet_data):
-    from srnet.clinical.film import read_film
-
     folder = srnet_data / "xray"
     ap = read_film(folder / "lumbar-ap-2.jpg", View.AP)
     lateral = read_film(folder / "lumbar-ap-1.jpg", View.LATERAL)
-    whole = said(FilmPair(ap, lateral, place_box(ap, None), place_box(lateral, None)))
+    whole = reported(FilmPair(ap, lateral, place_box(ap, None), place_box(lateral, None)))
     assert whole["burnt_in_text"] == "warning"
     assert whole["spacing"] == "warning"
     boxes = place_box(ap, (900, 50, 1900, 1700)), place_box(lateral, (600, 50, 1250, 1300))
-    assert "burnt_in_text" not in said(FilmPair(ap, lateral, *boxes))
+    assert "burnt_in_text" not in reported(FilmPair(ap, lateral, *boxes))
+
+
+@pytest.fixture(scope="module")
+def statistics(small_run):
+    return open_model(small_run.model).statistics
+
+
+@pytest.fixture(scope="module")
+def films(small_run):
+    """Return the pair of a held-out scan, as anonymous pictures."""
+    pair = [read_film(p, v) for v, p in zip(View, small_run.films("s7"), strict=True)]
+    return [replace(film, full_scale_hu_mm=0.0) for film in pair]
+
+
+def test_polarity_turns_around_with_the_film(films, statistics):
+    for film in films:
+        upright = polarity(film.grey, statistics.of(film.view))
+        assert upright > 0.3
+        inverted = polarity(invert_film(film).grey, statistics.of(film.view))
+        assert inverted == pytest.approx(-upright, abs=0.05)
+
+
+@pytest.mark.parametrize(("kind", "turned"), [("picture", True), ("DICOM", False)])
+def test_a_dark_boned_picture_is_inverted_and_a_dicom_file_only_reported(
+    films, statistics, kind, turned
+):
+    dark = replace(invert_film(films[0]), inverted=False, file_format=kind)
+    settled, findings = settle_polarity(dark, statistics, "auto")
+    assert settled.inverted == turned
+    assert [finding.check for finding in findings] == ["polarity"]
+    assert settle_polarity(dark, statistics, "no") == (dark, [])
+    assert settle_polarity(dark, statistics, "yes")[0].inverted
+
+
+def test_a_held_out_x_ray_is_alike_and_noise_is_not(films, statistics):
+    checks = check_likeness(films[0].grey, films[1].grey, statistics)
+    assert {finding.check for finding in checks} == {"likeness"}
+    assert score(films[0].grey, statistics.ap) < 2
+    noise = np.random.default_rng(0).random((32, 32), np.float32)
+    strange = check_likeness(noise, noise, statistics)
+    assert all(f.severity == "warning" for f in strange)
+    assert all("unlike anything" in f.sentence for f in strange if f.check == "likeness")
+
+
+def test_exchanged_views_are_suspected(films, statistics):
+    ap, lateral = (film.grey for film in films)
+    assert "views_swapped" in {f.check for f in check_likeness(lateral, ap, statistics)}
+
+
+def test_voxels_of_another_size_are_reported(statistics):
+    shape = 32, 32, 32
+    middle = statistics.spacing_median_mm
+    assert check_voxel_size(Grid.centred(shape, middle, (0, 0, 0)), statistics) == []
+    small = Grid.centred(shape, (1.0, middle[1], middle[2]), (0, 0, 0))
+    (finding,) = check_voxel_size(small, statistics)
+    assert "1.00 mm against 4.00 to 4.00" in finding.sentence
+
+
+def test_real_films_have_bone_bright_and_are_found_so(srnet_data, statistics):
+    for path in sorted((srnet_data / "xray").glob("*.jpg")):
+        film = read_film(path, View.AP)
+        assert not settle_polarity(film, statistics, "auto")[0].inverted, path.name
+        negative = Film(grey=1 - film.grey, view=View.AP, file_format="picture")
+        assert settle_polarity(negative, statistics, "auto")[0].inverted, path.name

@@ -6,8 +6,7 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from srnet.clinical.case import crop, place_box
-from srnet.clinical.film import invert_film, read_film
+from srnet.clinical.film import crop, invert_film, place_box, read_film
 from srnet.core.errors import SrnetError
 from srnet.imaging.geometry import View
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from srnet.clinical.case import place_box
-from srnet.clinical.film import Film, read_film
+from srnet.clinical.film import Film, place_box, read_film
 from srnet.clinical.prepare_film import clean, prepare_film
 from srnet.config.clinical import ClinicalSettings
 from srnet.export.model_folder import open_model

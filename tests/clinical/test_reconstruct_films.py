@@ -12,12 +12,13 @@ import trimesh
 from PIL import Image
 
 from srnet.clinical.mesh import bone_mask
-from srnet.clinical.reconstruct_films import Reconstruction, reconstruct
+from srnet.clinical.reconstruct_films import reconstruct
+from srnet.clinical.reconstruction import Reconstruction
 from srnet.commands.main import main
 from srnet.config.clinical import ClinicalSettings
 from srnet.dataset.hdf5 import read_predictions
-from srnet.figures.cases import hounsfield
 from srnet.imaging.geometry import View
+from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Volume
 from srnet.imaging.xray import read_xray
 

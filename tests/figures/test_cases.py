@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from srnet.core.errors import SrnetError
-from srnet.figures.cases import choose_scans, hounsfield, network_value, read_case
+from srnet.figures.cases import choose_scans, read_case
 
 
 def test_median_case_is_neither_best_nor_worst(fake_run):
@@ -16,12 +16,12 @@ def test_more_cases_than_scans_repeat_them(fake_run):
     assert set(scans) == {"sub-a_ct", "sub-b_ct", "sub-c_ct"}
 
 
-def test_case_holds_truth_and_rows_in_the_order_given(fake_run):
+def test_case_holds_target_and_rows_in_the_order_given(fake_run):
     paths = [fake_run.predictions[row] for row in ("srnet3d", "ipf")]
     case = read_case(fake_run.test, paths, "sub-b_ct")
-    assert list(case.volumes()) == ["truth", "srnet3d", "ipf"]
-    np.testing.assert_allclose(case.reconstructions["ipf"], case.truth.array, atol=1e-6)
-    assert case.truth.grid.spacing_mm == (3.0, 2.0, 1.0)
+    assert list(case.volumes()) == ["target", "srnet3d", "ipf"]
+    np.testing.assert_allclose(case.reconstructions["ipf"], case.target.array, atol=1e-6)
+    assert case.target.grid.spacing_mm == (3.0, 2.0, 1.0)
     assert case.ap.max() == pytest.approx(1.0, abs=0.1)
 
 
@@ -38,9 +38,3 @@ def test_prediction_of_another_test_set_is_refused(fake_run, tmp_path):
         file.attrs["row"] = "old"
     with pytest.raises(SrnetError, match="make it again"):
         read_case(fake_run.test, [stale], "sub-a_ct")
-
-
-def test_hounsfield_and_network_values_are_inverse():
-    assert network_value(-1024) == 0
-    assert network_value(1476) == 1
-    assert hounsfield(network_value(226)) == pytest.approx(226)

@@ -26,7 +26,7 @@ def page_file(fake_run, parts, tmp_path):
     return page
 
 
-def test_page_shows_table_figure_and_usual_case(page_file):
+def test_page_shows_table_figure_and_case_of_median_error(page_file):
     text = re.sub(r"(?s)<script.*?</script>", "", page_file.read_text(encoding="utf-8"))
     assert text.count("<td>3DSRNet</td>") == 2
     assert text.index("<details open>") < text.index("<details>"), "only the first is open"

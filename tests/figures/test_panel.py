@@ -17,23 +17,23 @@ def marked():
 
 
 @pytest.mark.parametrize(
-    ("view", "place"),
+    ("plane", "place"),
     [(CORONAL, "S L"), (SAGITTAL, "S P"), (AXIAL, "P L")],
     ids=["coronal", "sagittal", "axial"],
 )
-def test_a_marker_lies_at_the_edges_that_the_letters_name(marked, view, place):
-    row, column = np.unravel_index(view.mip(marked).argmax(), view.mip(marked).shape)
-    left, right, top, bottom = view.edges
+def test_a_marker_lies_at_the_edges_that_the_letters_name(marked, plane, place):
+    row, column = np.unravel_index(plane.mip(marked).argmax(), plane.mip(marked).shape)
+    left, right, top, bottom = plane.edges
     letter = {True: top, False: bottom}[bool(row == 0)]
     side = {True: left, False: right}[bool(column == 0)]
     assert f"{letter} {side}" == place
 
 
-@pytest.mark.parametrize("view", [CORONAL, SAGITTAL, AXIAL])
-def test_a_picture_is_as_large_as_its_pixels_together(marked, view):
-    rows, columns = view.mip(marked).shape
-    height, width = view.pixel_mm(GRID)
-    assert view.size_mm(GRID) == (rows * height, columns * width)
+@pytest.mark.parametrize("plane", [CORONAL, SAGITTAL, AXIAL])
+def test_a_picture_is_as_large_as_its_pixels_together(marked, plane):
+    rows, columns = plane.mip(marked).shape
+    height, width = plane.pixel_mm(GRID)
+    assert plane.size_mm(GRID) == (rows * height, columns * width)
 
 
 def test_slice_through_bone_follows_an_off_centre_spine():

@@ -1,11 +1,18 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from srnet.config.figures import FigureSettings
 from srnet.core.errors import SrnetError
 from srnet.figures import render_comparison as module
-from srnet.figures.render_comparison import Compared, render_comparison
+from srnet.figures.render_comparison import (
+    Compared,
+    mean_difference,
+    render_comparison,
+    worst_window,
+)
 
 SETTINGS = FigureSettings(dpi=50)
 
@@ -47,7 +54,7 @@ def test_the_first_row_listed_is_the_whole_method_whatever_the_subject(fake_run,
     assert shown == [[whole, ablation] for ablation in ablations]
 
 
-def test_ablation_of_nothing_is_refused(fake_run, tmp_path):
+def test_a_table_without_ablations_is_refused(fake_run, tmp_path):
     with pytest.raises(SrnetError, match=r"tables\.table2"):
         _width(fake_run, 1, "fig7", tmp_path)
 
@@ -55,3 +62,18 @@ def test_ablation_of_nothing_is_refused(fake_run, tmp_path):
 def test_extremes_show_three_cases_of_the_subject(fake_run, tmp_path):
     width = _width(fake_run, 3, "extremes", tmp_path)
     assert width == pytest.approx((0.5 + 6 * 1.36 - 0.06 + 0.6) * 50, abs=2)
+
+
+@given(st.tuples(st.integers(4, 12), st.integers(4, 12), st.integers(4, 12)), st.data())
+def test_window_holds_the_only_difference_and_lies_inside(shape, data):
+    place = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
+    difference = np.zeros(shape, np.float32)
+    difference[place] = 1
+    corner, size = worst_window(difference, fraction=0.5)
+    for n, first, width, point in zip(shape, corner, size, place, strict=True):
+        assert 0 <= first <= point < first + width <= n
+
+
+def test_mean_difference_ignores_the_sign():
+    target = np.full((2, 2, 2), 0.5, np.float32)
+    assert mean_difference(target, [target + 0.2, target - 0.4]) == pytest.approx(np.float32(0.3))

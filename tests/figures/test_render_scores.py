@@ -34,7 +34,7 @@ def test_row_without_values_has_no_point(scores):
     assert len(panel.lines) == 1
 
 
-def test_floors_are_grey_and_good_directions_are_named(scores):
+def test_baselines_are_grey_and_the_better_direction_is_named(scores):
     page = scores_page(scores)
     panel = _panel(page, "MAE_bone")
     assert panel.collections[1].get_facecolor()[0][:3] == pytest.approx(

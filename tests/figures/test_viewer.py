@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from srnet.core.errors import SrnetError
-from srnet.figures import viewer as niivue
+from srnet.figures import viewer as module
 from srnet.figures.cases import read_case
 from srnet.figures.viewer import viewer_html
 from srnet.imaging.volume import Grid, Volume
@@ -18,9 +18,11 @@ from srnet.imaging.volume import Grid, Volume
 @pytest.fixture(scope="module")
 def page_file(fake_run, tmp_path_factory) -> Path:
     case = read_case(fake_run.test, [fake_run.predictions["srnet3d"]], "sub-a_ct")
-    made = Volume(case.reconstructions["srnet3d"], case.truth.grid)
+    prediction = Volume(case.reconstructions["srnet3d"], case.target.grid)
     path: Path = tmp_path_factory.mktemp("viewer") / "view.html"
-    path.write_text(viewer_html([("Truth <b>", case.truth), ("3DSRNet", made)]), encoding="utf-8")
+    path.write_text(
+        viewer_html([("Truth <b>", case.target), ("3DSRNet", prediction)]), encoding="utf-8"
+    )
     return path
 
 
@@ -48,9 +50,9 @@ def test_page_names_no_server_to_load_from(page_file):
 def test_unknown_bundle_is_named_with_its_cure(monkeypatch, tmp_path):
     bundle = tmp_path / "widget.js"
     bundle.write_text("export{a as default};", encoding="utf-8")
-    monkeypatch.setattr(niivue, "_bundle", lambda: bundle)
+    monkeypatch.setattr(module, "_bundle", lambda: bundle)
     with pytest.raises(SrnetError, match=r"requirements\.lock"):
-        niivue.niivue_module("")
+        module.niivue_module("")
 
 
 def test_slices_move_in_a_real_browser_and_nothing_leaves_it(page_file, tmp_path, tab):
@@ -81,7 +83,7 @@ def test_a_surface_is_drawn_beside_the_volume(fake_run, tmp_path, tab):
     mesh = head + faces.tobytes() + corners.tobytes()
     page, picture = tmp_path / "view.html", tmp_path / "surface.png"
     page.write_text(
-        viewer_html([("Truth", case.truth)], surfaces=[("Mesh", mesh)]), encoding="utf-8"
+        viewer_html([("Truth", case.target)], surfaces=[("Mesh", mesh)]), encoding="utf-8"
     )
     tab.open(page)
     tab.wait_for("document.body.dataset.viewers === 'ready'")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from srnet.imaging.target import from_network, to_network, to_target
+from srnet.imaging.target import from_network, hounsfield, network_value, to_network, to_target
 from srnet.imaging.volume import AIR_HU
 
 
@@ -22,3 +22,9 @@ def test_networks_see_it_in_zero_to_one_and_it_comes_back():
 def test_values_beyond_the_scale_are_clipped():
     assert from_network(np.array([-0.2, 1.5])).tolist() == [0, 2500]
     assert to_network(np.array([1250], np.int16)) == pytest.approx(0.5)
+
+
+def test_hounsfield_and_network_values_are_inverse():
+    assert network_value(-1024) == 0
+    assert network_value(1476) == 1
+    assert hounsfield(network_value(226)) == pytest.approx(226)

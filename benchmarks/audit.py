@@ -1,14 +1,13 @@
-"""Cost of provenance: what recording adds to a run, and how fast `verify` reads.
+"""Measure the cost of provenance: what recording adds to a run, and how fast `verify` reads.
 
     python benchmarks/audit.py [results folder of a finished run]
 
-Prints processor time, which other programs on the machine leave alone, and
-wall time beside it. First the hashing of the same files by `sha256sum` and by
-`srnet audit verify`; then, for the folder given, the share that records and
-hashing have in the processor time of its jobs: every job is recorded again, in
-a copy, and the imports that this needs and the digest of its code are added once
-a job. Start it where the run was started, so that files outside the results
-folder are found.
+All times are processor time, which other programs hardly change, with wall time beside it. First
+the same files are hashed by `sha256sum` and by `srnet audit verify`. Then, for the folder given,
+follows the share of records and hashing in the processor time of its jobs: every job is recorded
+again in a copy, and the imports that this needs and the digest of its code are added once per
+job. Start the program in the folder in which the run was started, so that files outside the
+results folder are found.
 """
 
 import json
@@ -37,7 +36,7 @@ STARTS = 5
 
 
 class Spent:
-    """Seconds that a block took: of the processor, children included, and by the clock."""
+    """Seconds that a block took: processor time, including children, and wall time."""
 
     processor = 0.0
     wall = 0.0
@@ -54,7 +53,7 @@ def spent(total: Spent | None = None) -> Iterator[Spent]:
 
 
 def processor_time() -> float:
-    """Return the seconds of processor time of this process and of those that it waited for."""
+    """Return the processor time in seconds of this process and of those that it waited for."""
     usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
@@ -82,7 +81,7 @@ def measure_speed() -> None:
 
 
 def measure_share(results: Path) -> None:
-    """Record every job of a finished run once more, in a copy, and time it."""
+    """Record every job of a finished run again, in a copy, and time it."""
     chain = read_chain(Store(results))
     jobs = {(r["rule"], str(r["wildcards"])): r for r in chain.records.values()}
     cost, hashed = Spent(), 0
@@ -102,7 +101,7 @@ def measure_share(results: Path) -> None:
             with spent(cost), recorded(job):
                 pass
             hashed += sum(entry["bytes"] for entry in [*record["inputs"], *record["outputs"]])
-    # A job that takes several scans imports once and records each.
+    # A job that takes several scans imports once and records each scan.
     processes = {(r["run"], r["host"], r["job"], r["rule"]): r for r in jobs.values()}
     imports, digests = len(processes) * import_seconds(), Spent()
     for record in processes.values():
@@ -117,7 +116,7 @@ def measure_share(results: Path) -> None:
 
 
 def lay_out(chain: Chain, copy: Path) -> None:
-    """Lay out a run in `copy`: its records, links to its files, zeros for those it removed."""
+    """Copy a run to `copy`: its records, links to its files, zeros for the files it removed."""
     shutil.copytree(chain.store.folder, copy / FOLDER, ignore=shutil.ignore_patterns("*.lock"))
     for record in chain.records.values():
         for entry in [*record["inputs"], *record["outputs"]]:
@@ -133,7 +132,7 @@ def lay_out(chain: Chain, copy: Path) -> None:
 
 
 def files(copy: Path, entries: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the files by name, those in the results folder in its copy."""
+    """Return the files by name; those inside the results folder are taken from its copy."""
     found: dict[str, list[str]] = {}
     for entry in entries:
         path = copy / entry["path"] if entry["inside"] else Path(entry["path"])
@@ -153,7 +152,7 @@ def import_seconds() -> float:
 
 
 def digest_code(chain: Chain, record: Mapping[str, Any], total: Spent) -> None:
-    """Digest the code of a job as its process of the engine does, which has read no file yet."""
+    """Digest the code of a job as its engine process does, without files read before."""
     listing = chain.store.read(chain.store.code_path(record["code"]))
     digest._read.cache_clear()
     with spent(total):
@@ -162,7 +161,7 @@ def digest_code(chain: Chain, record: Mapping[str, Any], total: Spent) -> None:
 
 
 def processor_seconds(benchmark: Path) -> float:
-    """Return the processor time of a job, as the engine sampled it."""
+    """Return the processor time of a job as sampled by the engine."""
     seconds = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])["cpu_time"]
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 

@@ -1,10 +1,9 @@
-"""What bfloat16 costs a trained model.
+"""Measure how bfloat16 changes the predictions of a trained model.
 
     python benchmarks/half_precision.py results/dataset/test.h5 results/models/*/model.safetensors
 
-For each model over the test set: PSNR3D (dB) and cosine similarity in float32
-and under bfloat16 autocast, and the distance of both outputs relative to the
-first.
+For each model, as means over the test set: PSNR3D (dB) and cosine similarity in float32 and under
+bfloat16 autocast, and the distance between both outputs relative to the norm of the first.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Time every metric of one pair on one core, beside well-known libraries.
+"""Time every metric of one pair on one core, and compare with well-known libraries.
 
     OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.metrics [EDGE [LPIPS_WEIGHTS]]
 
-scikit-image belongs to the environment. torchmetrics and MONAI do not: after
-`pip install --no-deps --target DIR torchmetrics lightning-utilities monai`,
-with PYTHONPATH=DIR, they are compared too; what is missing is said. Times are
-seconds of processor time, the best of three; the ratio is theirs to ours, the
-difference ours minus theirs.
+scikit-image is part of the environment. torchmetrics and MONAI are not: after
+`pip install --no-deps --target DIR torchmetrics lightning-utilities monai`, with PYTHONPATH=DIR,
+they are compared too; missing ones are named. Times are seconds of processor time, the best of
+three. The ratio is the time of the library to ours, the difference our value minus that of the
+library.
 """
 
 import importlib.util
@@ -43,7 +43,7 @@ Array = NDArray[np.float32]
 
 
 class Rival(NamedTuple):
-    """One metric as somebody else computes it, and as we do."""
+    """One metric as this package and as another library compute it."""
 
     name: str
     ours: Callable[[], float]
@@ -51,7 +51,7 @@ class Rival(NamedTuple):
 
 
 def make_pair(edge: int) -> tuple[Array, Array]:
-    """Return sparse bone-like blobs that keep off the border, and a blurred copy."""
+    """Return sparse bone-like blobs that do not reach the border, and a blurred copy."""
     noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((edge,) * 3), 3)
     border = edge // 8
     inside = np.zeros_like(noise, dtype=bool)
@@ -73,7 +73,7 @@ def best_of_three(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def our_times(truth: Array, made: Array) -> None:
-    """Print the time of each convention and of the sum."""
+    """Print the time of each convention, and their sum."""
     grid = Grid((truth.shape[0],) * 3, SPACING_MM, (0.0, 0.0, 0.0))
     scaled = Volume(truth * np.float32(2500), grid)
     integrals = np.stack([cast_rays(scaled, BEAM, view) for view in View])
@@ -116,7 +116,7 @@ def torchmetrics(truth: Array, made: Array) -> Iterator[Rival]:
     first, second = (torch.from_numpy(volume)[None, None] for volume in (made, truth))
 
     def inner() -> float:
-        # Its mean takes in voxels whose window leaves the volume; scikit-image's does not.
+        # Its mean includes voxels whose window leaves the volume; that of scikit-image does not.
         _, full = structural_similarity_index_measure(
             first, second, data_range=1.0, return_full_image=True
         )

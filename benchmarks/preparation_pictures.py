@@ -1,10 +1,10 @@
-"""Draw the pictures of docs/preparation.md from real scans, and print their numbers.
+"""Draw the pictures of docs/preparation.md from clinical scans, and print their numbers.
 
     SRNET_DATA=FOLDER python benchmarks/preparation_pictures.py docs/images
 
-`couch.png`: three clinical series before and after bone separation, and their
-x-rays. `literal.png`: what K-means finds on the whole volume, and within the
-window. FOLDER holds `dicom/*.dcm.tar.xz` and `ct/*.nii.gz`.
+`couch.png` shows three clinical series before and after bone separation, and their x-rays;
+`literal.png` what K-means finds in the whole volume, and within the window. FOLDER holds
+`dicom/*.dcm.tar.xz` and `ct/*.nii.gz`.
 """
 
 import os
@@ -26,7 +26,7 @@ from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
 
 SERIES = {"lidc-0001": 432, "crlm-1006": 410, "acrin-flt-001b": 420}
-"""Each series and the row behind which there is only couch."""
+"""The series, and the anteroposterior index of each beyond which there is only couch."""
 
 MIXED = ("dicom/lidc-0001", "ct/openkbp-002", "ct/totalseg-example", "ct/tptbox-ct-label22")
 
@@ -84,7 +84,7 @@ def couch(data: Path, folder: Path) -> None:
 
 
 def literal(data: Path, folder: Path) -> None:
-    """Draw both readings of K-means side by side."""
+    """Draw both variants of the bone separation side by side."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, len(MIXED), figsize=(11, 6.8), facecolor="black")

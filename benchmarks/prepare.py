@@ -1,18 +1,19 @@
-"""Time the preparation side by side with its peers, and print ratios.
+"""Time the preparation beside other ways to do the same, and print ratios.
 
     python benchmarks/prepare.py kmeans
     python benchmarks/prepare.py scan [CT.nii.gz]
     python benchmarks/prepare.py cohort FOLDER ['PATTERN']
 
-`kmeans` clusters 512x512x300 voxels, as scikit-learn does on all of them in
-float64 (6.6 GB). `scan` takes one scan from its file to the bone volume, the
-128 cube and both x-rays, beside merely reading the file; without a file it takes a
-generated patient with voxels of 0.7 mm. Times are the best of three, taken in turn, in
-seconds of the clock; those of `scan` in processor time, which other work on the machine
-disturbs less.
-`cohort` takes all scans of a folder, whose names may have to match a pattern,
-from their files to the files of volume and x-rays, in as many processes as there
-are cores, and lists what was rejected.
+`kmeans` clusters 512x512x300 voxels by their histogram, and all of them in float64 (6.6 GB).
+
+`scan` takes one scan from its file to the bone volume, the 128 cube and both x-rays, and compares
+that with reading the file only. Without a file it takes a generated patient with voxels of
+0.7 mm. Times are the best of three, taken in turn, in wall time; those of `scan` are in processor
+time, which other work on the machine changes less.
+
+`cohort` takes all scans of a folder, or those whose names match a pattern, from their files to
+the files of volume and x-rays, in as many processes as there are cores, and lists those that were
+rejected.
 """
 
 import os
@@ -60,7 +61,7 @@ def best_of_three(
 
 
 def kmeans() -> None:
-    """Compare with scikit-learn on every voxel in float64."""
+    """Compare the clustering of a histogram with scikit-learn on every voxel in float64."""
     from sklearn.cluster import KMeans
 
     rng = np.random.default_rng(0)
@@ -102,7 +103,7 @@ def file_scan(path: Path) -> Scan:
 
 
 def prepare(path: Path) -> dict[str, float]:
-    """Take one scan through all stages, and return the time of each."""
+    """Take one scan through all stages, and return the processor time of each."""
     row = file_scan(path)
     times = {}
     value: Volume | None = None
@@ -120,7 +121,7 @@ def prepare(path: Path) -> dict[str, float]:
 
 
 def scan(path: Path) -> None:
-    """Compare the whole preparation with merely reading the file."""
+    """Compare the whole preparation with reading the file only."""
     import nibabel
     import SimpleITK
 
@@ -154,7 +155,7 @@ def _peak_gib(path: Path) -> float:
 
 
 def cohort(folder: Path, pattern: str = "*") -> None:
-    """Prepare every scan of a folder; print the time, the thresholds, and what was rejected."""
+    """Prepare every scan of a folder; print the time, the thresholds and the rejected scans."""
     settings = CohortSettings(sources=(FolderSource(path=str(folder), include=pattern),))
     scans = list_scans(settings)
     start = time.perf_counter()

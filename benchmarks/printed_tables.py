@@ -1,12 +1,12 @@
-"""Check what the paper prints against itself, and show what its PSNR rewards.
+"""Check the printed tables of the paper for consistency, and show what its PSNR rewards.
 
     python -m benchmarks.printed_tables
 
-First the ten rows of Tables I-III: the PSNR that each printed MSE gives over a
-whole volume, the maximum that would be needed to turn one into the other, and
-the energy of the test set that MSE and CS together imply. Then the losses in
-percent that the text quotes. Then one reconstruction over backgrounds of
-different height, scored in both conventions.
+The output has three parts. For the ten rows of Tables I to III: the PSNR that each printed MSE
+gives over a whole volume, the maximum that would be needed to turn one into the other, and the
+mean square of the test set that MSE and CS together imply. Then the losses in percent that the
+text quotes. Then one reconstruction over backgrounds of different height, scored in both
+conventions.
 """
 
 import math
@@ -28,7 +28,7 @@ def name(method: Traits) -> str:
 
 
 def against_itself() -> None:
-    """Print what each row's MSE says of its PSNR, and with its CS of the test set."""
+    """Print what the MSE of each row implies for its PSNR and, with its CS, for the test set."""
     print(f"{'row':<9}{'PSNR':>9}{'from MSE':>10}{'gap':>7}{'needed max':>12}{'MSE/(1-CS^2)':>14}")
     for method, values in PRINTED.items():
         row = dict(zip(PRINTED_METRICS, values, strict=False))

@@ -1,11 +1,11 @@
-"""How much a trained model loses when its x-rays are worse than its training's.
+"""Measure how much a trained model loses when x-rays are worse than those of its training.
 
     python benchmarks/robustness.py results/dataset/test.h5 results/models/*/model.safetensors
 
-For each model and disturbance: mean PSNR3D (dB) and cosine similarity over the
-test set. X-rays are made by the package's own projector, so that the patient
-can turn between the two exposures. With `--train FILE` the multiplicative fit
-of the training mean (IPF), which learns nothing, stands beside the models.
+For each model and disturbance: mean PSNR3D (dB) and cosine similarity over the test set. X-rays
+are made by the package's own projector, so that the patient can turn between the two exposures.
+With `--train FILE` the multiplicative fit of the training mean (IPF), which learns nothing, is
+compared with the models.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Method = Callable[[Views], Tensor]
 
 
 def expose(batch: Batch, turn_deg: float = 0.0) -> Views:
-    """Return x-rays of the truth; the patient turns before the lateral exposure."""
+    """Return x-rays of the target; the patient turns before the lateral exposure."""
     volume = batch.target[:, 0]
     pair = projections(batch.views.spacing_mm, volume.shape[-1], batch.views.source_mm)
     ap = pair[0].forward(volume)
@@ -41,7 +41,7 @@ def expose(batch: Batch, turn_deg: float = 0.0) -> Views:
 
 
 def turned(batch: Batch, angle_deg: float) -> Tensor:
-    """Return the truth turned about the craniocaudal axis, in mm, not in voxels."""
+    """Return the target turned about the craniocaudal axis, in mm, not in voxels."""
     cosine_, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     back, left = batch.views.spacing_mm[0, 1:].tolist()
     # Columns of grid_sample's matrix: left-right, anteroposterior, craniocaudal.
@@ -111,7 +111,7 @@ def measure(method: Method, batches: list[Batch], disturb: Disturbance) -> tuple
 
 
 def main() -> None:
-    """Print one table: disturbances down, methods across."""
+    """Print one table with a row per disturbance and a column per method."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("test", type=Path)
     parser.add_argument("models", type=Path, nargs="+")

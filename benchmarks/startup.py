@@ -1,12 +1,12 @@
-"""Tell what share of their time the preparation jobs of a finished run spent on starting.
+"""Print the share of time that the preparation jobs of a finished run spent on starting.
 
     snakemake --cores all results/split.tsv
     python benchmarks/startup.py results
 
-A job takes a batch of scans. What each scan took stands in its record, what the whole job
-took in the engine's benchmark file. Libraries are loaded during the first scan of a job,
-which therefore counts with the median time of the others of its stage; what is left of the
-job's time is starting: the shell, Python, imports, what the engine hands over.
+A job takes a batch of scans. The time of each scan is in its record, that of the whole job in the
+engine's benchmark file. Libraries are loaded during the first scan of a job, which therefore
+counts with the median time of the others of its stage. The rest of the job's time is spent on
+starting: the shell, Python, imports, and the data that the engine passes to the job.
 """
 
 import json
@@ -25,7 +25,7 @@ STAGES = {
     "resample_volume": "volume/*.nii.gz",
     "project_drr": "drr/*/ap.png",
 }
-"""The stages, and one artifact of each scan."""
+"""The stages, and a pattern of one artifact per scan."""
 
 
 def batches(results: Path, artifacts: str) -> list[list[float]]:

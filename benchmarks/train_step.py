@@ -8,16 +8,15 @@ plain
     The published layers in float32 as PyTorch has them, contiguous, no TF32.
 float32
     What `train.precision: float32` runs: weights in channels-last layout, repeated
-    maps lifted by three slices, the 7^3 head slice by slice, normalisation that
+    maps lifted by three slices, the 7^3 head slice by slice, and normalisation that
     keeps the layout; on a GPU with TF32, PyTorch's default.
 bfloat16
     What `train.precision: bfloat16` runs: the same in mixed precision.
 
-A step is that of the trainer with the losses of the recipe, those of the
-discriminator included where it has one. Each measurement has a process of its
-own, so that peak memory is its own; the error against `plain` is measured last,
-since it needs both networks. On a single CPU thread, seconds are those of the
-processor, which other programs leave alone.
+A step is that of the trainer with the losses of the recipe, including the discriminator step where
+there is a discriminator. Each measurement runs in a process of its own, so that peak memory is
+measured for it alone; the error against `plain` is measured last, since it needs both networks. On
+a single CPU thread, times are processor time, which other programs hardly change.
 """
 
 import argparse
@@ -125,7 +124,7 @@ def measure(case: Case) -> dict[str, float]:
 
 
 def _reconstruction_seconds(case: Case, views: Views) -> float:
-    """Time a network of its own, gone before the trainer builds another and both count."""
+    """Time a separate network, which is freed before the trainer builds its own."""
     net = _net(case).to(views.image.device)
     return _seconds(case, lambda: _reconstruct(case, net, views)) / case.batch
 
@@ -149,7 +148,7 @@ def _step_figures(case: Case, views: Views) -> dict[str, float]:
 
 @torch.no_grad()
 def _relative_error(case: Case, views: Views) -> float:
-    """Return the distance of an untrained network's output from plain float32's."""
+    """Return the relative distance of an untrained network's output from that of `plain`."""
     plain = Case(**{**asdict(case), "path": "plain"})
     output, reference = (
         _run(each, _net(each).to(views.image.device).eval(), views) for each in (case, plain)
@@ -171,7 +170,7 @@ def _net_settings(case: Case) -> Net:
 
 
 def _make_plain(net: nn.Module) -> None:
-    """Undo what is rearranged: layers and layout."""
+    """Undo the rearrangement of layers and memory layout."""
     for module in net.modules():
         if isinstance(module, RepeatedConv3d | SlicewiseConv3d | InstanceNorm3d):
             setattr(module, "forward", _plain_forward(module))  # noqa: B010
@@ -180,7 +179,7 @@ def _make_plain(net: nn.Module) -> None:
 
 
 def _plain_forward(layer: nn.Conv3d | InstanceNorm3d) -> Callable[[Tensor], Tensor]:
-    """Return the published arithmetic of a rearranged layer."""
+    """Return the `forward` of a rearranged layer with the published order of operations."""
 
     def forward(feature: Tensor) -> Tensor:
         if isinstance(layer, InstanceNorm3d):

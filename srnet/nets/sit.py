@@ -1,10 +1,10 @@
 """Single-image tomography (Henzler et al. 2018), reference [36], called SIT in the paper.
 
-A 2-D residual network with skips that are added; its last channels are the
-coronal slices of the volume. It reads the AP x-ray at twice the resolution of
-the volume, here by bilinear enlargement. Structure after the public
-re-implementation that accompanies X2CT; the original's second stage, which
-fuses in a higher resolution, has nothing to add at 128.
+A 2-D residual network whose skips are added; its last channels are the coronal slices of
+the volume. It reads the AP x-ray at twice the resolution of the volume, here enlarged
+bilinearly. The structure is that of the public re-implementation that accompanies X2CT.
+The original's second stage, which adds detail from a higher resolution, is left out: at
+128 there is none.
 """
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from srnet.config.nets import SitSettings
-from srnet.nets.body import Body, scaled
+from srnet.nets.layers import scaled
+from srnet.nets.reconstructor import Body
 
 _STEM = 64
 _FIRST = 128
@@ -94,7 +95,7 @@ class Sit(Body):
 
     @property
     def final(self) -> nn.Conv2d:
-        """Return the convolution that makes the slices."""
+        """Return the convolution whose channels are the slices."""
         return self.slices
 
     def forward(self, image: Tensor) -> Tensor:

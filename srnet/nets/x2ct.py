@@ -1,20 +1,27 @@
 """X2CT-GAN (Ying et al. 2019), reference [37]; also the trunk of 3DSRNet (Figs 1 and 2).
 
-Every view has an encoder, lifts and a decoder in its own frame. With two
-views a third decoder, in the frame of the CT, follows both: at every level the
-mean of the two views' volumes replaces them and joins the third decoder.
+Every view has an encoder, lifts and a decoder in its own frame. With two views a third
+decoder works in the frame of the CT: at every level the mean of the two views' volumes
+replaces both and is joined with the third decoder's volume.
 """
 
 from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
-from srnet.nets.body import Body
-from srnet.nets.refinement import Refinement
-from srnet.nets.trunk import BottomLift, Decoder, Encoder, SkipLift, map_sizes, skip_channels
+from srnet.nets.reconstructor import Body
+from srnet.nets.trunk import (
+    BottomLift,
+    Decoder,
+    Encoder,
+    Refinement,
+    SkipLift,
+    map_sizes,
+    skip_channels,
+)
 from srnet.physics.precision import full_precision
 
-# Axes of (N, C, craniocaudal, anteroposterior, left-right) that make a view's
-# frame (N, C, depth, rows, columns), and the way back.
+# Permutations from (N, C, craniocaudal, anteroposterior, left-right) to the frame
+# (N, C, depth, rows, columns) of either view, and back.
 _TO_FRAME = ((0, 1, 3, 2, 4), (0, 1, 4, 2, 3))
 _TO_CT = ((0, 1, 3, 2, 4), (0, 1, 3, 4, 2))
 
@@ -42,8 +49,8 @@ class ViewNet(nn.Module):
     def lift(self, image: Tensor, refinement: Refinement) -> tuple[Tensor, list[Tensor]]:
         """Return the base volume and the lifted skips, coarsest first, of a (N, 1, S, S) image.
 
-        All that is 2-D runs in float32 whatever the autocast: rounding adds up
-        over its many normalised layers, and it takes few of the operations.
+        The 2-D part always runs in float32: rounding adds up over its many normalised
+        layers, and it has few of the operations.
         """
         with full_precision(image.device):
             pooled, maps = self._encode(image.float(), refinement)
@@ -62,7 +69,7 @@ class ViewNet(nn.Module):
 
 
 class X2ctSingleView(Body):
-    """One view, the AP x-ray; the lateral one is not looked at."""
+    """One view, the AP x-ray; the lateral one is ignored."""
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
@@ -88,9 +95,9 @@ class X2ctSingleView(Body):
 class X2ctMultiView(Body):
     """Two views and the decoder that fuses them.
 
-    The published network also finishes both views' own volumes, which enter
-    its loss with weight 0. Those last layers are kept, frozen, for the count of
-    parameters and operations, and run by `published` only.
+    The published network also completes both views' own volumes, which enter its loss with
+    weight 0. These last layers are here, frozen, for the count of parameters and operations,
+    and only `published` runs them.
     """
 
     def __init__(self, size: int, width: float, refinement: Refinement | None = None) -> None:

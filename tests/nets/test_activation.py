@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from srnet.nets.reconstructor import ACTIVATIONS, start_awake
+from srnet.nets.reconstructor import ACTIVATIONS, init_output_bias
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -38,7 +38,7 @@ def test_a_dead_output_revives_only_with_the_revivable_relu():
 @pytest.mark.parametrize("kernel", [1, 3, 7])
 def test_the_output_starts_near_two_hundredths(channels, kernel):
     final = nn.Conv3d(channels, 1, kernel)
-    factor = start_awake(final)
+    factor = init_output_bias(final)
     values = factor * final(torch.rand(1, channels, 12, 12, 12)).detach()
     assert 0 < factor <= 0.1
     assert float(values.mean()) == pytest.approx(0.02, abs=0.08)

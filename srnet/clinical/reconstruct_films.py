@@ -213,7 +213,7 @@ def _run(
     settings: ClinicalSettings,
 ) -> Volume:
     """Give the network what the evaluation stage gives it, by the same functions."""
-    from srnet.dataset.tensors import make_views
+    from srnet.physics.views import make_views
     from srnet.train.predict import choose_device, run_net
 
     card = model.loaded.card

@@ -1,7 +1,6 @@
-"""The documentation page of the configuration, made from the settings themselves."""
+"""The documentation page of the configuration, generated from the settings classes."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -58,11 +57,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "unset" if value is None or value is PydanticUndefined else f"`{_plain(value)}`"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    if value is None or value is PydanticUndefined:
+        return "unset"
+    return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 
 def _accepted(field: FieldInfo) -> str:

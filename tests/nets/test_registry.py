@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 
-from srnet.config.nets import Net
+from srnet.config.nets import NETWORKS, parse_net
+from srnet.config.run import Config
 from srnet.nets.registry import NETS, build_body, build_net
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -21,7 +21,7 @@ SIZE = 32
 
 
 def settings(variant, width=0.125):
-    return TypeAdapter(Net).validate_python({**VARIANTS[variant], "width": width})
+    return parse_net({**VARIANTS[variant], "width": width})
 
 
 @pytest.fixture(params=VARIANTS)
@@ -35,10 +35,14 @@ def net(variant):
     return build_net(settings(variant), SIZE)
 
 
-def test_every_settings_class_has_its_module():
-    annotated: Any = Net
-    union = annotated.__origin__.__args__
-    assert sorted(NETS) == sorted(member.model_fields["name"].default for member in union)
+def test_every_settings_class_has_a_builder_a_label_and_a_default_method():
+    assert sorted(NETS) == sorted(NETWORKS)
+    assert len({network.label for network in NETWORKS.values()}) == len(NETWORKS)
+    methods = Config().methods
+    for name, network in NETWORKS.items():
+        assert isinstance(network.label, str)
+        assert "label" not in network().plain()
+        assert methods[name].net == network()
 
 
 def test_a_volume_of_the_right_shape_comes_out(net, views, volume):

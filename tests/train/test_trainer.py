@@ -38,10 +38,10 @@ def test_two_batches_of_one_step_like_one_batch_of_two(make_run, samples):
     assert both[0][1] == pytest.approx(both[1][1], rel=1e-4)
 
 
-def test_the_average_lies_half_way_between_the_last_two_steps(make_run, samples):
+def test_the_averaged_weights_lie_half_way_between_the_last_two_steps(make_run, samples):
     one_step = {"batch_size": 5, "schedule": "constant"}
     after = [weights(trained(make_run(**one_step), samples, n)[0].net) for n in (1, 2)]
-    averaged, _ = trained(make_run(average=0.5, **one_step), samples, 2)
+    averaged, _ = trained(make_run(ema_decay=0.5, **one_step), samples, 2)
     torch.testing.assert_close(weights(averaged.net), (after[0] + after[1]) / 2)
 
 
@@ -69,15 +69,15 @@ def test_the_generators_step_leaves_the_discriminator_to_its_own(make_run, sampl
     """No gradient of its weights is made on the way, and all of them are trained after it."""
     run = make_run(loss={"adversarial": 1.0})
     trainer = Trainer(run.net, run.settings, run.size, run.seed, build_fabric(run.settings))
-    judge = trainer._discriminator
-    assert judge is not None
-    before = weights(judge.net)
-    _, terms = trainer._generate(samples.batch(torch.tensor([0, 1])))
+    discriminator = trainer._discriminator
+    assert discriminator is not None
+    before = weights(discriminator.net)
+    _, terms = trainer._generator_losses(samples.batch(torch.tensor([0, 1])))
     terms["loss"].backward()
-    assert all(parameter.grad is None for parameter in judge.net.parameters())
-    assert all(parameter.requires_grad for parameter in judge.net.parameters())
+    assert all(parameter.grad is None for parameter in discriminator.net.parameters())
+    assert all(parameter.requires_grad for parameter in discriminator.net.parameters())
     trainer.step([samples.batch(torch.tensor([0, 1]))])
-    assert not torch.equal(weights(judge.net), before)
+    assert not torch.equal(weights(discriminator.net), before)
 
 
 def test_a_compiled_network_trains_like_a_plain_one(make_run, samples, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_gpu_trains_what_a_cpu_trains(make_run, samples, physics):
     net = {"name": "x2ct", "physics": physics}
     losses = {}
     for device in ("cpu", "gpu"):
-        run = make_run(net=net, device=device, loss={"adversarial": 0.1}, average=0.5)
+        run = make_run(net=net, device=device, loss={"adversarial": 0.1}, ema_decay=0.5)
         fabric = build_fabric(run.settings)
         trainer = Trainer(run.net, run.settings, run.size, run.seed, fabric)
         placed = samples.to_where_it_fits(fabric.device)

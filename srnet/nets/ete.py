@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import EteSettings
-from srnet.nets.layers import InstanceNorm3d, SlicewiseConv3d, repeat_views, scaled
+from srnet.nets.layers import SlicewiseConv3d, refining, repeat_views, scaled
 from srnet.nets.reconstructor import Body
 
 _CHANNELS = (16, 32, 64, 128, 256)
@@ -26,12 +26,6 @@ def build(net: EteSettings, size: int) -> Body:
     return Ete(net.width or 1.0)
 
 
-def _unit(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, padding=1), InstanceNorm3d(outputs), nn.ReLU()
-    )
-
-
 class _Stage(nn.Module):
     """Convolutions whose result is added to the input, brought to the same channels."""
 
@@ -39,7 +33,9 @@ class _Stage(nn.Module):
         super().__init__()
         self.skip = nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1)
         counts = [inputs] + [outputs] * repeats
-        self.layers = nn.Sequential(*(_unit(before, after) for before, after in pairwise(counts)))
+        self.layers = nn.Sequential(
+            *(refining(before, after) for before, after in pairwise(counts))
+        )
 
     def forward(self, volume: Tensor) -> Tensor:
         return torch.relu(self.layers(volume) + self.skip(volume))
@@ -53,6 +49,8 @@ class Ete(Body):
     width
         Channels as a fraction of V-Net's 16 to 256.
     """
+
+    last = "head"
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -71,11 +69,6 @@ class Ete(Body):
             for (_, here), repeats in zip(pairs, _REPEATS[-2::-1], strict=True)
         )
         self.head = SlicewiseConv3d(channels[0], 1)
-
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the head."""
-        return self.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

@@ -111,3 +111,13 @@ class InstanceNorm3d(nn.InstanceNorm3d):
             for sample in volume.split(1)  # type: ignore[no-untyped-call]
         ]
         return torch.cat(samples)
+
+
+def normalised(convolution: nn.Module, channels: int) -> nn.Sequential:
+    """Return a 3-D convolution with instance normalisation and ReLU."""
+    return nn.Sequential(convolution, InstanceNorm3d(channels), nn.ReLU())
+
+
+def refining(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a 3 x 3 x 3 convolution with instance normalisation and ReLU."""
+    return normalised(nn.Conv3d(inputs, outputs, 3, padding=1), outputs)

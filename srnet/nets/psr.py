@@ -46,18 +46,13 @@ class _Down(nn.Module):
         return torch.relu(halved + self.refine(halved))
 
 
-def _activated(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    return [convolution, nn.BatchNorm3d(channels), nn.ReLU()]
-
-
 def _up(inputs: int, outputs: int, *, refine: bool) -> nn.Sequential:
     """Double the volume and, if asked, refine it, both by transposed convolutions."""
-    double = nn.ConvTranspose3d(inputs, outputs, 4, stride=2, padding=1, bias=False)
-    layers = _activated(double, outputs)
+    convolutions = [nn.ConvTranspose3d(inputs, outputs, 4, stride=2, padding=1, bias=False)]
     if refine:
-        same = nn.ConvTranspose3d(outputs, outputs, 3, padding=1, bias=False)
-        layers += _activated(same, outputs)
-    return nn.Sequential(*layers)
+        convolutions.append(nn.ConvTranspose3d(outputs, outputs, 3, padding=1, bias=False))
+    units = ((each, nn.BatchNorm3d(outputs), nn.ReLU()) for each in convolutions)
+    return nn.Sequential(*(layer for unit in units for layer in unit))
 
 
 class Psr(Body):
@@ -70,6 +65,8 @@ class Psr(Body):
     width
         Channels as a fraction of the published.
     """
+
+    last = "slices"
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
@@ -87,11 +84,6 @@ class Psr(Body):
             nn.ConvTranspose3d(decoded[-1], 1, 1, bias=False),
         )
         self.slices = nn.Conv2d(size // 2, size, 1)
-
-    @property
-    def final(self) -> nn.Conv2d:
-        """Return the convolution whose channels are the slices."""
-        return self.slices
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

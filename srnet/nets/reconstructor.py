@@ -10,7 +10,7 @@ those gradients that would raise a clamped value.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +27,13 @@ class Body(nn.Module):
     values before the activation; axes: craniocaudal, anteroposterior, left-right.
     """
 
+    last: ClassVar[str]
+    """Path of the convolution that computes the returned values; it has a bias."""
+
     @property
     def final(self) -> nn.Conv2d | nn.Conv3d:
-        """Return the convolution that computes the returned values; it has a bias.
-
-        A property, since a module held as two attributes would be saved twice.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not name its last convolution")
+        """Return the convolution that computes the returned values."""
+        return cast(nn.Conv2d | nn.Conv3d, self.get_submodule(self.last))
 
     def published(self, image: Tensor) -> object:
         """Run all layers of the published network, also those whose output is not used.

@@ -29,9 +29,7 @@ def build(net: SitSettings, size: int) -> Body:
 
 
 def _unit(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(
-        inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False
-    )
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
@@ -56,9 +54,7 @@ def _blocks(channels: int, count: int) -> list[nn.Module]:
 
 
 def _double(channels: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(
-        channels, channels, 4, stride=2, padding=1, groups=channels, bias=False
-    )
+    return nn.ConvTranspose2d(channels, channels, 4, 2, padding=1, groups=channels, bias=False)
 
 
 class Sit(Body):
@@ -71,6 +67,8 @@ class Sit(Body):
     width
         Channels as a fraction of the published.
     """
+
+    last = "slices"
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
@@ -92,11 +90,6 @@ class Sit(Body):
         )
         self.leave = nn.Sequential(*_unit(inner, inner, 1))
         self.slices = nn.Conv2d(inner, size, 1)
-
-    @property
-    def final(self) -> nn.Conv2d:
-        """Return the convolution whose channels are the slices."""
-        return self.slices
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

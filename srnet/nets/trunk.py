@@ -17,7 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from srnet.nets.layers import InstanceNorm3d, RepeatedConv3d, SlicewiseConv3d, scaled
+from srnet.nets.layers import RepeatedConv3d, SlicewiseConv3d, normalised, refining, scaled
 
 _LAYERS = (6, 12, 24, 16)
 _LAST_LAYERS = 6
@@ -114,10 +114,6 @@ def volume_channels(edge: int, width: float) -> int:
     return scaled(_BASE_CHANNELS if edge == BASE else _CHANNELS[edge], width)
 
 
-def _normalised(convolution: nn.Module, channels: int) -> nn.Sequential:
-    return nn.Sequential(convolution, InstanceNorm3d(channels), nn.ReLU())
-
-
 class BottomLift(nn.Module):
     """Pooled vector (N, C) to the decoder's first volume (N, 256, 4, 4, 4)."""
 
@@ -143,7 +139,7 @@ class SkipLift(nn.Module):
         self.flat = nn.Sequential(
             nn.Conv2d(channels, depth_channels, 1), nn.InstanceNorm2d(depth_channels), nn.ReLU()
         )
-        self.deep = _normalised(RepeatedConv3d(depth_channels, edge), depth_channels)
+        self.deep = normalised(RepeatedConv3d(depth_channels, edge), depth_channels)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the volume, depth first."""
@@ -151,13 +147,9 @@ class SkipLift(nn.Module):
         return volume
 
 
-def _convolution(inputs: int, outputs: int) -> nn.Sequential:
-    return _normalised(nn.Conv3d(inputs, outputs, 3, padding=1), outputs)
-
-
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
     up = nn.ConvTranspose3d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-    return _normalised(up, outputs)
+    return normalised(up, outputs)
 
 
 class Level(nn.Module):
@@ -175,8 +167,8 @@ class Level(nn.Module):
 
     def __init__(self, channels: int, repeats: int, next_channels: int | None) -> None:
         super().__init__()
-        self.join = _convolution(2 * channels, channels)
-        self.refine = nn.Sequential(*(_convolution(channels, channels) for _ in range(repeats)))
+        self.join = refining(2 * channels, channels)
+        self.refine = nn.Sequential(*(refining(channels, channels) for _ in range(repeats)))
         self.grow = nn.Identity() if next_channels is None else _doubling(channels, next_channels)
 
     def joined(self, below: Tensor, skip: Tensor) -> Tensor:

@@ -71,15 +71,12 @@ class ViewNet(nn.Module):
 class X2ctSingleView(Body):
     """One view, the AP x-ray; the lateral one is ignored."""
 
+    last = "frontal.decoder.head"
+
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
         self.frontal = ViewNet(size, width)
         self.refinement = Refinement()
-
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the head of the view's decoder."""
-        return self.frontal.decoder.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""
@@ -100,6 +97,8 @@ class X2ctMultiView(Body):
     and only `published` runs them.
     """
 
+    last = "fusion.head"
+
     def __init__(self, size: int, width: float, refinement: Refinement | None = None) -> None:
         super().__init__()
         self.frontal = ViewNet(size, width)
@@ -109,11 +108,6 @@ class X2ctMultiView(Body):
         for view in self._views:
             view.decoder.levels[-1].refine.requires_grad_(False)
             view.decoder.head.requires_grad_(False)
-
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the head of the fused decoder."""
-        return self.fusion.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,23 +81,6 @@ class TrainingRun:
         return cls(**{**values, "net": net, "settings": settings})
 
 
-@dataclass(frozen=True)
-class TrainingFiles:
-    """Files that a training reads and writes."""
-
-    train_set: Path
-    validation_set: Path
-    model: Path
-    history: Path
-
-    def digests(self) -> dict[str, str]:
-        """Return the digests of the data sets."""
-        return {
-            "train": file_digest(self.train_set),
-            "validation": file_digest(self.validation_set),
-        }
-
-
 @dataclass
 class TrainState:
     """Finished epochs and kept weights: the resume file holds these and the trainer's state.
@@ -135,9 +118,9 @@ class TrainState:
         about: dict[str, Any] = {key: value for key, value in vars(self).items() if key != "kept"}
         save_tensors(path, trainer.tensors() | add_prefix("kept", self.kept), about)
 
-    def keep(self, net: nn.Module, psnr3d: float) -> None:
-        """Keep the weights of `net`, as they are after the current epoch."""
-        self.kept_epoch, self.kept_psnr3d = self.epoch + 1, psnr3d
+    def keep(self, net: nn.Module, epoch: int, psnr3d: float) -> None:
+        """Keep the weights that `net` has after `epoch`."""
+        self.kept_epoch, self.kept_psnr3d = epoch, psnr3d
         self.kept = {name: each.detach().cpu().clone() for name, each in net.state_dict().items()}
 
     def describe(self) -> str:
@@ -157,7 +140,7 @@ def train(
     model: str | Path,
     history: str | Path,
 ) -> None:
-    """Train a network and write its model file and history.
+    """Train a network, in several processes if asked, and write its model file and history.
 
     Parameters
     ----------
@@ -177,32 +160,29 @@ def train(
         If a loss or weight is no longer finite, or the network predicts empty volumes; the
         message names the last good state.
     """
-    files = TrainingFiles(*map(Path, (train_set, validation_set, model, history)))
-    if run.settings.nodes * run.settings.processes > 1 and not is_launched():
-        plain = {key: str(path.resolve()) for key, path in asdict(files).items()}
-        launch(run.settings, run.threads, {"run": run.plain(), "files": plain})
-    else:
-        train_here(run, files)
-
-
-def train_here(run: TrainingRun, files: TrainingFiles) -> None:
-    """Train in this process, which may be one of several."""
-    settings, gpu = run.settings, uses_gpu(run.settings)
+    train_set, validation_set, model = Path(train_set), Path(validation_set), Path(model)
+    settings = run.settings
+    if settings.nodes * settings.processes > 1 and not is_launched():
+        files = (train_set, validation_set, model, Path(history))
+        job = {"run": run.plain(), "files": [str(path.resolve()) for path in files]}
+        launch(settings, run.threads, job)
+        return
+    gpu = uses_gpu(settings)
     torch.set_num_threads(max(1, run.threads // settings.processes))
     torch.use_deterministic_algorithms(not gpu, warn_only=True)
     torch.backends.cudnn.benchmark = gpu  # All steps have the same shapes.
     fabric = build_fabric(settings)
     trainer = Trainer(run.net, settings, run.size, run.seed, fabric)
-    resume = resume_file(run, files)
+    data = {"train": file_digest(train_set), "validation": file_digest(validation_set)}
+    resume = resume_path(run, data, model.parent)
     state = TrainState.resume(resume, trainer)
-    training, validation = (
-        _load(path, run, fabric.device) for path in (files.train_set, files.validation_set)
-    )
+    training = _load(train_set, run, fabric.device)
+    validation = _load(validation_set, run, fabric.device)
     fabric.barrier()
 
     curves, steps = None, trainer.steps(len(training))
     if fabric.is_global_zero:
-        curves = LearningCurves(files.model.parent / "tensorboard" / resume.stem, state.epoch)
+        curves = LearningCurves(model.parent / "tensorboard" / resume.stem, state.epoch)
     with tqdm(
         total=settings.epochs * steps,
         initial=state.epoch * steps,
@@ -219,13 +199,13 @@ def train_here(run: TrainingRun, files: TrainingFiles) -> None:
                 if epoch >= _EMPTY_ALLOWED * settings.epochs:
                     raise_if_empty(validated)
                 if settings.keep == "last" or validated.psnr3d > state.kept_psnr3d:
-                    state.keep(trainer.net, validated.psnr3d)
+                    state.keep(trainer.net, epoch, validated.psnr3d)
                 row |= validated.scores()
             state.epoch = epoch
             state.rows.append(row)
             log.info("epoch %d: %s", epoch, row)
             if curves is not None:
-                write_history(files.history, state.rows)
+                write_history(history, state.rows)
                 state.save(resume, trainer)
                 curves.add(row, validated)
             fabric.barrier()
@@ -239,28 +219,27 @@ def train_here(run: TrainingRun, files: TrainingFiles) -> None:
             size=run.size,
             seed=run.seed,
             code=run.code,
-            data=files.digests(),
+            data=data,
             epoch=state.kept_epoch,
             source_to_isocentre_mm=float(training.views.source_mm[0]),
         )
-        save_model(files.model, state.kept, card)
+        save_model(model, state.kept, card)
         # Resume files, and what a killed process left half written.
         for pattern in ("resume.*.safetensors", ".*.partial.*"):
-            for left in files.model.parent.glob(pattern):
+            for left in model.parent.glob(pattern):
                 left.unlink()
 
 
-def resume_file(run: TrainingRun, files: TrainingFiles) -> Path:
-    """Return where a training keeps its state while it runs.
+def resume_path(run: TrainingRun, data: Mapping[str, str], folder: Path) -> Path:
+    """Return the resume file of a training in the folder of its model.
 
     The name depends on all that decides the result, so that another configuration, code
-    or data set never resumes this state. The number of threads changes only the last bits
-    of a result and may differ.
+    or data set (`data`: digests) never resumes this state. The number of threads changes
+    only the last bits of a result and may differ.
     """
     subject = {key: value for key, value in run.plain().items() if key != "threads"}
-    text = json.dumps({**subject, "data": files.digests()}, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return files.model.with_name(f"resume.{digest}.safetensors")
+    text = json.dumps({**subject, "data": data}, sort_keys=True)
+    return folder / f"resume.{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
 
 
 def _load(path: Path, run: TrainingRun, device: torch.device) -> Samples:

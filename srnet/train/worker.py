@@ -3,12 +3,10 @@
 import json
 import logging
 import sys
-from pathlib import Path
 
-from srnet.train.train import TrainingFiles, TrainingRun, train_here
+from srnet.train.train import TrainingRun, train
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     job = json.loads(sys.argv[1])
-    files = TrainingFiles(**{key: Path(path) for key, path in job["files"].items()})
-    train_here(TrainingRun.parse(job["run"]), files)
+    train(TrainingRun.parse(job["run"]), *job["files"])

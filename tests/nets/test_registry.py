@@ -1,3 +1,5 @@
+"""What every network of the registry guarantees."""
+
 from typing import Any
 
 import pytest
@@ -46,10 +48,10 @@ def test_every_settings_class_has_a_builder_a_label_and_a_default_method():
 
 
 def test_a_volume_of_the_right_shape_comes_out(net, views, volume):
-    made = net(views)
-    assert made.shape == volume.shape
-    assert made.dtype == torch.float32
-    assert made.min() >= 0
+    prediction = net(views)
+    assert prediction.shape == volume.shape
+    assert prediction.dtype == torch.float32
+    assert prediction.min() >= 0
 
 
 def test_exact_zeros_are_possible(variant, net, views):
@@ -60,9 +62,9 @@ def test_exact_zeros_are_possible(variant, net, views):
 
 
 def test_the_output_starts_alive_and_small(net, views):
-    made = net(views)
-    assert 0 < made.mean() < 0.2
-    assert made.std() < 0.3
+    prediction = net(views)
+    assert 0 < prediction.mean() < 0.2
+    assert prediction.std() < 0.3
 
 
 def test_gradient_reaches_every_trained_parameter(net, views, volume):

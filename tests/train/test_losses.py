@@ -1,3 +1,5 @@
+"""Loss terms by their equations, symmetries and gradients."""
+
 import pytest
 import torch
 from focal_frequency_loss import FocalFrequencyLoss

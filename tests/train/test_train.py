@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
 from srnet.train.checkpoint import load_model, load_tensors
-from srnet.train.train import TrainingFiles, resume_file, train
+from srnet.train.train import resume_path, train
 from srnet.train.trainer import Trainer
 
 FULL = {
@@ -36,11 +37,11 @@ def run_training(run, sets, folder):
 
 def test_same_bytes_twice_and_other_bytes_with_another_seed(make_run, sets, tmp_path):
     first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    made = run_training(make_run(**FULL), sets, first)
+    whole = run_training(make_run(**FULL), sets, first)
     again = run_training(make_run(**FULL), sets, second)
-    assert [path.read_bytes() for path in made] == [path.read_bytes() for path in again]
+    assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in again]
     different, _ = run_training(make_run(seed=2, **FULL), sets, other)
-    assert different.read_bytes() != made[0].read_bytes()
+    assert different.read_bytes() != whole[0].read_bytes()
 
 
 def test_model_says_how_it_was_made_and_history_has_every_epoch(make_run, sets, tmp_path):
@@ -87,8 +88,8 @@ def test_a_run_broken_off_inside_an_epoch_ends_the_same(
 
 def test_only_the_same_training_is_resumed(make_run, sets, tmp_path):
     def name(run, training=sets[0]):
-        written = (tmp_path / "model.safetensors", tmp_path / "history.csv")
-        return resume_file(run, TrainingFiles(training, sets[1], *written))
+        data = {"train": file_digest(training), "validation": file_digest(sets[1])}
+        return resume_path(run, data, tmp_path)
 
     run = make_run()
     others = [
@@ -107,12 +108,7 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
     run = make_run(epochs=4)
     whole, _ = run_training(run, sets, tmp_path / "whole")
     broken = tmp_path / "broken"
-    files = {
-        "train_set": str(sets[0]),
-        "validation_set": str(sets[1]),
-        "model": str(broken / "model.safetensors"),
-        "history": str(broken / "history.csv"),
-    }
+    files = [*map(str, sets), str(broken / "model.safetensors"), str(broken / "history.csv")]
     job = json.dumps({"run": run.plain(), "files": files})
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for enough in (1, 2, 3, None):

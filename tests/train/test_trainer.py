@@ -1,13 +1,85 @@
-"""Steps of a training: what they average, and in which precision."""
+"""Learning rates, optimisers, augmentation, and the steps of a training."""
 
 from functools import partial
 
 import pytest
 import torch
 
+from srnet.config.train import AugmentSettings, TrainSettings
 from srnet.dataset.tensors import load_samples
+from srnet.physics.views import Views
 from srnet.train.launch import build_fabric
-from srnet.train.trainer import Trainer
+from srnet.train.trainer import SCHEDULES, Trainer, augment, build_optimiser
+
+
+@pytest.mark.parametrize(
+    ("epoch", "factor"), [(0, 1), (79, 1), (80, 0.1), (139, 0.1), (140, 0.01), (199, 0.01)]
+)
+def test_paper_divides_by_ten_after_80_and_140_of_200_epochs(epoch, factor):
+    assert SCHEDULES["steps"](epoch / 200) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(("epoch", "factor"), [(0, 1), (50, 1), (75, 0.5), (99, 0.02)])
+def test_release_holds_for_half_of_the_epochs_then_falls_to_zero(epoch, factor):
+    assert SCHEDULES["linear"](epoch / 100) == pytest.approx(factor)
+
+
+def test_cosine_falls_from_one_to_zero():
+    factors = [SCHEDULES["cosine"](step / 10) for step in range(11)]
+    assert factors == sorted(factors, reverse=True)
+    assert (factors[0], factors[-1]) == pytest.approx((1, 0))
+
+
+def test_no_schedule_exceeds_the_initial_rate():
+    assert all(0 <= SCHEDULES[name](step / 50) <= 1 for name in SCHEDULES for step in range(50))
+
+
+def test_frozen_parameters_are_left_out():
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    net[1].requires_grad_(False)
+    (group,) = build_optimiser(net, TrainSettings()).param_groups
+    assert [each.shape for each in group["params"]] == [(3, 2), (3,)]
+
+
+def test_recipes_have_the_published_numbers():
+    net = torch.nn.Linear(2, 3)
+    (paper,) = build_optimiser(net, TrainSettings.parse({"recipe": "paper"})).param_groups
+    assert (paper["lr"], paper["momentum"], paper["weight_decay"]) == (0.01, 0.9, 1e-3)
+    (released,) = build_optimiser(net, TrainSettings.parse({"recipe": "released"})).param_groups
+    assert (released["lr"], released["betas"]) == (2e-4, (0.5, 0.99))
+
+
+@pytest.fixture
+def views():
+    image = torch.rand((64, 2, 16, 16), generator=torch.Generator().manual_seed(1))
+    image = 0.25 + 0.5 * image
+    return Views(image, 40 * image, torch.ones(64, 3), torch.ones(64))
+
+
+def test_nothing_changes_by_default(views):
+    same = augment(views, AugmentSettings())
+    assert all(torch.equal(old, new) for old, new in zip(views, same, strict=True))
+
+
+def test_gain_scales_the_integrals_of_each_view_alone(views):
+    torch.manual_seed(0)
+    scaled = augment(views, AugmentSettings(gain=0.1))
+    assert torch.equal(scaled.image, views.image)
+    ratio = scaled.integral / views.integral
+    torch.testing.assert_close(ratio, ratio[:, :, :1, :1].expand_as(ratio))
+    assert ratio[:, :, 0, 0].log().std().item() == pytest.approx(0.1, rel=0.25)
+    assert not torch.allclose(ratio[:, 0], ratio[:, 1])
+
+
+def test_noise_is_relative_to_the_maximum_and_never_negative(views):
+    torch.manual_seed(0)
+    noisy = augment(views, AugmentSettings(noise=0.02))
+    assert (noisy.image - views.image).std().item() == pytest.approx(0.02, rel=0.05)
+    white = views.integral.amax((2, 3), keepdim=True)
+    relative = (noisy.integral - views.integral) / white
+    assert relative.std().item() == pytest.approx(0.02, rel=0.05)
+    dark = augment(views._replace(integral=0 * views.integral + 1e-6), AugmentSettings(noise=1.0))
+    assert dark.integral.min() >= 0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import EteSettings
-from srnet.nets.layers import SlicewiseConv3d, refining, repeat_views, scaled
+from srnet.nets.layers import SlicewiseConv3d, conv_norm_relu, repeat_views, scaled
 from srnet.nets.reconstructor import Body
 
 _CHANNELS = (16, 32, 64, 128, 256)
@@ -34,7 +34,7 @@ class _Stage(nn.Module):
         self.skip = nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1)
         counts = [inputs] + [outputs] * repeats
         self.layers = nn.Sequential(
-            *(refining(before, after) for before, after in pairwise(counts))
+            *(conv_norm_relu(before, after) for before, after in pairwise(counts))
         )
 
     def forward(self, volume: Tensor) -> Tensor:

@@ -113,11 +113,11 @@ class InstanceNorm3d(nn.InstanceNorm3d):
         return torch.cat(samples)
 
 
-def normalised(convolution: nn.Module, channels: int) -> nn.Sequential:
+def with_norm(convolution: nn.Module, channels: int) -> nn.Sequential:
     """Return a 3-D convolution with instance normalisation and ReLU."""
     return nn.Sequential(convolution, InstanceNorm3d(channels), nn.ReLU())
 
 
-def refining(inputs: int, outputs: int) -> nn.Sequential:
+def conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
     """Return a 3 x 3 x 3 convolution with instance normalisation and ReLU."""
-    return normalised(nn.Conv3d(inputs, outputs, 3, padding=1), outputs)
+    return with_norm(nn.Conv3d(inputs, outputs, 3, padding=1), outputs)

@@ -59,37 +59,6 @@ class Aspp(Refinement):
         return joined
 
 
-class RefinementChain(Refinement):
-    """Named refinements, one after the other."""
-
-    def __init__(self, **parts: Refinement) -> None:
-        super().__init__()
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-    @property
-    def _parts(self) -> list[Refinement]:
-        return [part for part in self.children() if isinstance(part, Refinement)]
-
-    def encoded(self, level: int, feature: Tensor) -> Tensor:
-        """Return the map after all parts."""
-        for part in self._parts:
-            feature = part.encoded(level, feature)
-        return feature
-
-    def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
-        """Return the maps after all parts."""
-        for part in self._parts:
-            features = part.skipped(features, encoded)
-        return features
-
-    def lifted(self, volumes: list[Tensor]) -> list[Tensor]:
-        """Return the volumes after all parts."""
-        for part in self._parts:
-            volumes = part.lifted(volumes)
-        return volumes
-
-
 def build(net: Srnet3dSettings, size: int) -> Body:
     """Return the body of 3DSRNet for (N, 2, size, size) x-rays."""
     width = net.width or 1.0
@@ -105,5 +74,5 @@ def build(net: Srnet3dSettings, size: int) -> Body:
         "off": Refinement,
     }
     aspp = Aspp(channels[-1], level=len(edges) - 1) if net.aspp else Refinement()
-    refinement = RefinementChain(aspp=aspp, srct=srct[net.srct](), srte=srte[net.srte]())
+    refinement = Refinement(aspp=aspp, srct=srct[net.srct](), srte=srte[net.srte]())
     return X2ctMultiView(size, width, refinement)

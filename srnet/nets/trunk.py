@@ -17,7 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from srnet.nets.layers import RepeatedConv3d, SlicewiseConv3d, normalised, refining, scaled
+from srnet.nets.layers import RepeatedConv3d, SlicewiseConv3d, conv_norm_relu, scaled, with_norm
 
 _LAYERS = (6, 12, 24, 16)
 _LAST_LAYERS = 6
@@ -139,7 +139,7 @@ class SkipLift(nn.Module):
         self.flat = nn.Sequential(
             nn.Conv2d(channels, depth_channels, 1), nn.InstanceNorm2d(depth_channels), nn.ReLU()
         )
-        self.deep = normalised(RepeatedConv3d(depth_channels, edge), depth_channels)
+        self.deep = with_norm(RepeatedConv3d(depth_channels, edge), depth_channels)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the volume, depth first."""
@@ -149,7 +149,7 @@ class SkipLift(nn.Module):
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:
     up = nn.ConvTranspose3d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-    return normalised(up, outputs)
+    return with_norm(up, outputs)
 
 
 class Level(nn.Module):
@@ -167,8 +167,8 @@ class Level(nn.Module):
 
     def __init__(self, channels: int, repeats: int, next_channels: int | None) -> None:
         super().__init__()
-        self.join = refining(2 * channels, channels)
-        self.refine = nn.Sequential(*(refining(channels, channels) for _ in range(repeats)))
+        self.join = conv_norm_relu(2 * channels, channels)
+        self.refine = nn.Sequential(*(conv_norm_relu(channels, channels) for _ in range(repeats)))
         self.grow = nn.Identity() if next_channels is None else _doubling(channels, next_channels)
 
     def joined(self, below: Tensor, skip: Tensor) -> Tensor:
@@ -223,11 +223,25 @@ def pass_through(join: nn.Conv2d, first: int = 0) -> None:
 
 
 class Refinement(nn.Module):
-    """Changes of the features of one view at three places; this one changes nothing."""
+    """Changes of the features of one view at three places.
+
+    Subclasses override some of the methods. An instance of this class itself applies named
+    parts, one after the other, and without any changes nothing.
+    """
+
+    def __init__(self, **parts: "Refinement") -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    @property
+    def _parts(self) -> list["Refinement"]:
+        return [part for part in self.children() if isinstance(part, Refinement)]
 
     def encoded(self, level: int, feature: Tensor) -> Tensor:
         """Return the map of encoder level `level` (0: stem) for all later layers."""
-        del level
+        for part in self._parts:
+            feature = part.encoded(level, feature)
         return feature
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
@@ -240,9 +254,12 @@ class Refinement(nn.Module):
         encoded
             The maps of the encoder, for refinements that run in parallel.
         """
-        del encoded
+        for part in self._parts:
+            features = part.skipped(features, encoded)
         return features
 
     def lifted(self, volumes: list[Tensor]) -> list[Tensor]:
         """Return the lifted skips, finest first, for the decoder."""
+        for part in self._parts:
+            volumes = part.lifted(volumes)
         return volumes

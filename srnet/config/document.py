@@ -12,7 +12,7 @@ from srnet.config.run import Config
 _HEAD = """# Configuration
 
 Every key of `config.yaml`, its accepted values, its default and its meaning.
-This page is made from the code by `srnet config document > docs/configuration.md`;
+This page is generated from the code by `srnet config document > docs/configuration.md`;
 a test keeps it current. A wrong key or value stops the run before it starts,
 with a message that names the nearest valid key.
 """

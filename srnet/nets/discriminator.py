@@ -13,11 +13,7 @@ class Discriminator(nn.Module):
     """Score overlapping patches of a volume, given both x-rays.
 
     The x-rays are repeated along their viewing axes and are channels beside the volume.
-
-    Parameters
-    ----------
-    width
-        Channels as a fraction of the published.
+    `width` is the channels as a fraction of the published.
     """
 
     def __init__(self, width: float = 1.0) -> None:

@@ -33,22 +33,14 @@ class _Stage(nn.Module):
         super().__init__()
         self.skip = nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1)
         counts = [inputs] + [outputs] * repeats
-        self.layers = nn.Sequential(
-            *(conv_norm_relu(before, after) for before, after in pairwise(counts))
-        )
+        self.layers = nn.Sequential(*(conv_norm_relu(*pair) for pair in pairwise(counts)))
 
     def forward(self, volume: Tensor) -> Tensor:
         return torch.relu(self.layers(volume) + self.skip(volume))
 
 
 class Ete(Body):
-    """Two back-projected x-rays to one volume by a 3-D network.
-
-    Parameters
-    ----------
-    width
-        Channels as a fraction of V-Net's 16 to 256.
-    """
+    """Two repeated x-rays to one volume by a 3-D network; width 1 has V-Net's channels."""
 
     last = "head"
 
@@ -56,9 +48,7 @@ class Ete(Body):
         super().__init__()
         channels = [scaled(count, width) for count in _CHANNELS]
         steps = zip(pairwise([2, *channels]), _REPEATS, strict=True)
-        self.down = nn.ModuleList(
-            _Stage(before, after, repeats) for (before, after), repeats in steps
-        )
+        self.down = nn.ModuleList(_Stage(*pair, repeats) for pair, repeats in steps)
         self.pool = nn.MaxPool3d(2)
         pairs = list(pairwise(channels[::-1]))
         self.grow = nn.ModuleList(

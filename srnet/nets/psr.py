@@ -56,15 +56,7 @@ def _up(inputs: int, outputs: int, *, refine: bool) -> nn.Sequential:
 
 
 class Psr(Body):
-    """One x-ray to one volume by a bottleneck without skips.
-
-    Parameters
-    ----------
-    size
-        Edge of the x-ray and the volume; 128 has all five levels.
-    width
-        Channels as a fraction of the published.
-    """
+    """One x-ray to one volume by a bottleneck without skips; size 128 has all five levels."""
 
     last = "slices"
 

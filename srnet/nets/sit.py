@@ -58,15 +58,7 @@ def _double(channels: int) -> nn.ConvTranspose2d:
 
 
 class Sit(Body):
-    """One x-ray to the coronal slices of a volume.
-
-    Parameters
-    ----------
-    size
-        Edge of the x-ray and the volume.
-    width
-        Channels as a fraction of the published.
-    """
+    """One x-ray to the coronal slices of a volume."""
 
     last = "slices"
 

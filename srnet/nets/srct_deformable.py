@@ -26,14 +26,9 @@ _DROPOUT = 0.1
 
 
 class _Place(NamedTuple):
-    """The positions of the tokens of several volumes.
+    """The (depth, rows, columns) of several volumes, and the positions of their tokens.
 
-    Attributes
-    ----------
-    shapes
-        (depth, rows, columns) of each volume.
-    centres
-        (tokens, 3) voxel centres in [0, 1], columns first, as in `grid_sample`.
+    `centres` is (tokens, 3): voxel centres in [0, 1], columns first, as in `grid_sample`.
     """
 
     shapes: tuple[tuple[int, int, int], ...]
@@ -51,14 +46,9 @@ def _place(volumes: list[Tensor]) -> _Place:
 
 
 class DeformableAttention(nn.Module):
-    """Sample `_POINTS` points in each of `levels` volumes for every token and head.
+    """Sample two points in each of `levels` volumes for every token and each of four heads.
 
-    Parameters
-    ----------
-    channels
-        Channels of a token, a multiple of the heads.
-    levels
-        Number of volumes.
+    `channels`, those of a token, are a multiple of the heads.
     """
 
     def __init__(self, channels: int, levels: int) -> None:
@@ -68,10 +58,7 @@ class DeformableAttention(nn.Module):
         self.weights = nn.Linear(channels, _HEADS * levels * _POINTS)
         self.value = nn.Linear(channels, channels)
         self.out = nn.Linear(channels, channels)
-        self._init_offsets()
-
-    def _init_offsets(self) -> None:
-        """Start the heads with points in four different directions, weighted equally."""
+        # The heads start with points in four different directions, weighted equally.
         directions = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
         reach = torch.arange(1, _POINTS + 1)
         bias = directions[:, None, None] * reach[:, None]
@@ -85,14 +72,8 @@ class DeformableAttention(nn.Module):
     def forward(self, query: Tensor, tokens: Tensor, place: _Place) -> Tensor:
         """Return (N, tokens, C) sums of sampled values.
 
-        Parameters
-        ----------
-        query
-            (N, tokens, C) tokens with their position, from which offsets and weights follow.
-        tokens
-            (N, tokens, C) what is sampled, volume after volume.
-        place
-            The positions of the tokens.
+        `query`, the tokens with their position, decides the offsets and weights; `tokens`,
+        (N, tokens, C), are what is sampled, volume after volume, at `place`.
         """
         batch, count, channels = tokens.shape
         form = (batch, count, _HEADS, self.levels, _POINTS)
@@ -166,13 +147,7 @@ class _Join(nn.Module):
 
 
 class DeformableSrct(Refinement):
-    """Join the three coarsest lifted skips of a view with attention over all three.
-
-    Parameters
-    ----------
-    width
-        Channels as a fraction of the published.
-    """
+    """Join the three coarsest lifted skips of a view with attention over all three."""
 
     def __init__(self, width: float) -> None:
         super().__init__()

@@ -75,12 +75,7 @@ class _BasicLayer(nn.Module):
 class PyramidSrct(Refinement):
     """Add what all pixels of all merged maps say together to each of the maps.
 
-    Parameters
-    ----------
-    channels
-        Channels of the skip maps, finest (the stem) first.
-    width
-        Channels of the attention as a fraction of the default.
+    `channels` are those of the skip maps, finest (the stem) first.
     """
 
     def __init__(self, channels: Sequence[int], width: float) -> None:

@@ -107,9 +107,7 @@ class _LevelBranch(nn.Module):
         self.joined = nn.Sequential(
             nn.Conv1d(2 * statistics, statistics, 1), nn.GroupNorm(1, statistics), nn.ReLU()
         )
-        self.query = nn.Conv1d(statistics, statistics, 1)
-        self.key = nn.Conv1d(statistics, statistics, 1)
-        self.value = nn.Conv1d(statistics, statistics, 1)
+        self.query, self.key, self.value = (nn.Conv1d(statistics, statistics, 1) for _ in range(3))
         self.out = nn.Sequential(
             nn.Conv1d(statistics, channels, 1), nn.GroupNorm(1, channels), nn.ReLU()
         )
@@ -177,14 +175,7 @@ def _regions(feature: Tensor, count: int) -> Tensor:
 class Texture(nn.Module):
     """A map together with two descriptions of its texture, 3 x 256 channels as published.
 
-    Parameters
-    ----------
-    channels
-        Channels of the map.
-    edge
-        Rows and columns of the map; regions of a single pixel are left out.
-    width
-        Channels as a fraction of the published.
+    `channels` and `edge` are those of the map; regions of a single pixel are left out.
     """
 
     def __init__(self, channels: int, edge: int, width: float) -> None:
@@ -214,13 +205,8 @@ class Texture(nn.Module):
 class TextSrte(Refinement):
     """Concatenate each of three maps with the texture of all three (eq. 6) before the lift.
 
-    Parameters
-    ----------
-    channels, edges
-        Channels and edges of the skip maps, finest (the stem) first. Networks of a small
-        size have fewer than three dense stages with a skip and use all of them.
-    width
-        Channels of the texture as a fraction of the published.
+    `channels` and `edges` are those of the skip maps, finest (the stem) first. Networks of
+    a small size have fewer than three dense stages with a skip and use all of them.
     """
 
     def __init__(self, channels: Sequence[int], edges: Sequence[int], width: float) -> None:
@@ -246,15 +232,7 @@ class TextSrte(Refinement):
 
 
 class StemSrte(Refinement):
-    """Join the stem's map with its own texture, for all later layers.
-
-    Parameters
-    ----------
-    channels, edges
-        Channels and edges of the skip maps, finest (the stem) first.
-    width
-        Channels of the texture as a fraction of the published.
-    """
+    """Join the stem's map, the first of the skip maps, with its own texture."""
 
     def __init__(self, channels: Sequence[int], edges: Sequence[int], width: float) -> None:
         super().__init__()

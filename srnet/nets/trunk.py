@@ -155,14 +155,8 @@ def _doubling(inputs: int, outputs: int) -> nn.Sequential:
 class Level(nn.Module):
     """The decoder at one resolution: join with the skip, refine, and double the edge.
 
-    Parameters
-    ----------
-    channels
-        Channels of this level's volumes.
-    repeats
-        Refining convolutions after the joining one.
-    next_channels
-        Channels after doubling; None at the finest level, which does not double.
+    `repeats` counts the refining convolutions; `next_channels` is None at the finest level,
+    which does not double.
     """
 
     def __init__(self, channels: int, repeats: int, next_channels: int | None) -> None:
@@ -185,14 +179,8 @@ class Level(nn.Module):
 class Decoder(nn.Module):
     """From the 4^3 base volume to one value per voxel, before the activation.
 
-    Parameters
-    ----------
-    edges
-        Edges of the levels, coarsest first.
-    width
-        Channels as a fraction of the published.
-    repeats
-        Refining convolutions of a level; the finest level always has one.
+    `edges` are those of the levels, coarsest first; `repeats` counts the refining
+    convolutions of a level, of which the finest always has one.
     """
 
     def __init__(self, edges: Sequence[int], width: float, repeats: int) -> None:

@@ -79,7 +79,7 @@ class _Optimised:
 
 
 class Trainer:
-    """Trains one network, and a discriminator where the adversarial loss has a weight.
+    """Train one network, and a discriminator where the adversarial loss has a weight.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ class Trainer:
 
 
 def _with_last(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
-    """Yield each item, and whether it is the last: processes share gradients after that only."""
+    """Yield each item and whether it is the last, after which processes share gradients."""
     for index, item in enumerate(items, start=1):
         yield item, index == len(items)
 

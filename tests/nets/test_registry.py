@@ -57,7 +57,7 @@ def test_a_volume_of_the_right_shape_comes_out(net, views, volume):
 def test_exact_zeros_are_possible(variant, net, views):
     torch.nn.init.constant_(net.body.final.bias, -1e4)
     empty = (net(views) == 0).float().mean()
-    # Physics makes a back-projection of nothing, empty where a ray meets no bone.
+    # With physics an empty volume becomes a back-projection, 0 where rays meet no bone.
     assert 0.5 < empty < 1 if "physics" in variant else empty == 1
 
 

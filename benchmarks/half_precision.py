@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from srnet.dataset.tensors import Batch, load_samples
+from srnet.evaluate.metrics import cosine, psnr3d
 from srnet.train.checkpoint import load_model
-from srnet.train.validate import cosine, psnr3d
 
 
 @torch.inference_mode()
@@ -23,8 +23,8 @@ def measure(net: torch.nn.Module, batch: Batch) -> list[float]:
     with torch.autocast("cpu", torch.bfloat16):
         half = net(batch.views)
     scores = [
-        score(made.clamp(0, 1), batch.target)
-        for made in (full, half)
+        score(batch.target[0, 0].numpy(), prediction[0, 0].clamp(0, 1).float().numpy())
+        for prediction in (full, half)
         for score in (psnr3d, cosine)
     ]
     return [*scores, float((half - full).norm() / full.norm())]

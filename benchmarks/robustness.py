@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from srnet.dataset.tensors import Batch, load_samples
+from srnet.evaluate.metrics import cosine, psnr3d
 from srnet.evaluate.predict_baseline import IPF_SWEEPS
 from srnet.physics.mlem import fit_to_views
 from srnet.physics.projector import projections
 from srnet.physics.views import Views
 from srnet.train.checkpoint import load_model
-from srnet.train.validate import cosine, psnr3d
 
 Disturbance = Callable[[Batch], Views]
 Method = Callable[[Views], Tensor]
@@ -104,8 +104,9 @@ def measure(method: Method, batches: list[Batch], disturb: Disturbance) -> tuple
     """Return mean PSNR3D and cosine similarity."""
     scores = []
     for batch in batches:
-        made = method(disturb(batch)).clamp(0, 1)
-        scores.append((psnr3d(made, batch.target), cosine(made, batch.target)))
+        prediction = method(disturb(batch)).clamp(0, 1)
+        pair = batch.target[0, 0].numpy(), prediction[0, 0].numpy()
+        scores.append((psnr3d(*pair), cosine(*pair)))
     means = [sum(column) / len(scores) for column in zip(*scores, strict=True)]
     return means[0], means[1]
 

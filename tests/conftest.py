@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = [f"tests.fixtures.{name}" for name in ("ct", "packed", "small_run", "xrays")]
+FIXTURES = ("boxes", "ct", "packed", "small_run", "xrays")
+pytest_plugins = [f"tests.fixtures.{name}" for name in FIXTURES]
 
 
 @pytest.fixture(scope="session")

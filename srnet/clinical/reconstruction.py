@@ -141,7 +141,7 @@ def _run_network(
     settings: ClinicalSettings,
 ) -> Volume:
     """Return the network's volume, by the functions that the evaluation stage uses."""
-    from srnet.dataset.tensors import make_views
+    from srnet.physics.views import make_views
     from srnet.train.predict import choose_device, run_net
 
     card = model.loaded.card

@@ -1,7 +1,7 @@
-"""The ground of all settings, and messages that teach.
+"""The base class of all settings, and error messages that name the cure.
 
-Every setting has one home, a field of a `Settings` class in this package; its
-description there is the documentation, its annotation the validation.
+Every setting is a field of a `Settings` class in this package; its description there is
+the documentation, its annotation the validation.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 
 from srnet.core.errors import SrnetError
 
-# The engine finds the rule for a file by the letters of its path: `./out/` is `out`.
+# The workflow engine compares paths as text, so `./out/` is normalised to `out`.
 Folder = Annotated[
     str, StringConstraints(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
 ]
@@ -70,8 +70,8 @@ def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[
             if part in parent.model_fields
             for child in models_in(parent.model_fields[str(part)].annotation)
         ]
-        # Parts that are no field are list indices, keys of a mapping, or the
-        # tag of a union, which narrows the candidates.
+        # A part that is not a field is a list index, a key of a mapping, or the tag of a
+        # union, which narrows the candidates.
         tagged = [m for m in models if part in _tags(m)]
         models = nested or tagged or models
     return sorted({key for candidate in models for key in candidate.model_fields})
@@ -86,7 +86,7 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _tags(model: type[BaseModel]) -> set[str]:
-    """Return the literal values by which a tagged union tells `model`."""
+    """Return the literal values by which a tagged union recognises `model`."""
     return {
         str(value)
         for field in model.model_fields.values()
@@ -97,7 +97,7 @@ def _tags(model: type[BaseModel]) -> set[str]:
 
 
 def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes` laid over it, nested mappings key by key."""
+    """Return `base` with the values of `changes`, nested mappings key by key."""
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
@@ -107,7 +107,7 @@ def overlay(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def difference(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of `values` is not in `base`: laid over `base`, it gives `values` again."""
+    """Return the part of `values` that differs from `base`; `overlay` restores the rest."""
     nested = {
         key: difference(value, base[key])
         for key, value in values.items()

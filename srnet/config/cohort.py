@@ -1,7 +1,4 @@
-"""Settings of the cohort: which scans, from where, counted how.
-
-Settings of the split and of the stored data set.
-"""
+"""Settings of the cohort: which scans, from where, how repeated ones count, and the split."""
 
 import re
 from typing import Annotated, Literal

@@ -1,7 +1,6 @@
-"""The documentation page of the configuration, made from the settings themselves."""
+"""The documentation page of the configuration, generated from the settings classes."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -13,7 +12,7 @@ from srnet.config.run import Config
 _HEAD = """# Configuration
 
 Every key of `config.yaml`, its accepted values, its default and its meaning.
-This page is made from the code by `srnet config document > docs/configuration.md`;
+This page is generated from the code by `srnet config document > docs/configuration.md`;
 a test keeps it current. A wrong key or value stops the run before it starts,
 with a message that names the nearest valid key.
 """
@@ -58,11 +57,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "unset" if value is None or value is PydanticUndefined else f"`{_plain(value)}`"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    if value is None or value is PydanticUndefined:
+        return "unset"
+    return f"`{list(value) if isinstance(value, tuple) else value}`"
 
 
 def _accepted(field: FieldInfo) -> str:

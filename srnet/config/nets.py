@@ -1,22 +1,21 @@
-"""Settings of the reconstruction networks, one class per network."""
+"""Settings of the reconstruction networks: one class per network, joined in `Net`."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from srnet.config.base import Settings
 
-
-def _off(value: Any) -> Any:
-    """Read `off` as a word: YAML takes it for false unless it is quoted."""
-    return "off" if value is False else value
-
-
-_Off = BeforeValidator(_off)
+# YAML reads an unquoted `off` as false.
+_Off = BeforeValidator(lambda value: "off" if value is False else value)
 
 
 class NetSettings(Settings):
-    """What every network has."""
+    """Settings that every network has."""
+
+    label: ClassVar[str]
+    """Name of the network in tables and figures."""
 
     width: float | None = Field(
         None, gt=0, le=2, description="channels as a fraction of the published; unset: `width`"
@@ -34,16 +33,39 @@ class NetSettings(Settings):
     )
 
 
+class PsrSettings(NetSettings):
+    """PatRecon (Shen et al. 2019), reference [34]: a single AP x-ray."""
+
+    label: ClassVar[str] = "PSR"
+    name: Literal["psr"] = "psr"
+
+
+class SitSettings(NetSettings):
+    """Single-image tomography (Henzler et al. 2018), reference [36]."""
+
+    label: ClassVar[str] = "SIT"
+    name: Literal["sit"] = "sit"
+
+
 class X2ctSettings(NetSettings):
     """X2CT-GAN (Ying et al. 2019), reference [37] of the paper."""
 
+    label: ClassVar[str] = "X2CT"
     name: Literal["x2ct"] = "x2ct"
     views: Literal[1, 2] = Field(2, description="1: AP only; 2: AP and lateral")
+
+
+class EteSettings(NetSettings):
+    """End-to-end bone reconstruction (Kasten et al. 2020), reference [33]."""
+
+    label: ClassVar[str] = "ETE"
+    name: Literal["ete"] = "ete"
 
 
 class Srnet3dSettings(NetSettings):
     """3DSRNet, Figs 1-4 of the paper."""
 
+    label: ClassVar[str] = "3DSRNet"
     name: Literal["srnet3d"] = "srnet3d"
     aspp: bool = Field(True, description="atrous spatial pyramid pooling on encoder features")
     srct: Annotated[Literal["pyramid", "deformable", "off"], _Off] = Field(
@@ -55,25 +77,18 @@ class Srnet3dSettings(NetSettings):
     )
 
 
-class PsrSettings(NetSettings):
-    """PatRecon (Shen et al. 2019), reference [34]: a single AP x-ray."""
-
-    name: Literal["psr"] = "psr"
-
-
-class SitSettings(NetSettings):
-    """Single-image tomography (Henzler et al. 2018), reference [36]."""
-
-    name: Literal["sit"] = "sit"
-
-
-class EteSettings(NetSettings):
-    """End-to-end bone reconstruction (Kasten et al. 2020), reference [33]."""
-
-    name: Literal["ete"] = "ete"
-
-
 Net = Annotated[
-    X2ctSettings | Srnet3dSettings | PsrSettings | SitSettings | EteSettings,
+    PsrSettings | SitSettings | X2ctSettings | EteSettings | Srnet3dSettings,
     Field(discriminator="name"),
 ]
+
+NETWORKS: dict[str, type[NetSettings]] = {
+    member.model_fields["name"].default: member for member in get_args(get_args(Net)[0])
+}
+"""The settings class of every network by its name, in the order of `Net`."""
+
+
+def parse_net(values: Mapping[str, Any]) -> Net:
+    """Return the settings that `plain()` returned as plain types."""
+    net: Net = TypeAdapter(Net).validate_python(values)
+    return net

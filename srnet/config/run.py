@@ -1,4 +1,4 @@
-"""The whole configuration of a run: defaults, validation and documentation."""
+"""The whole configuration of a run, its default methods, and their names in print."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -10,14 +10,7 @@ from srnet.config.clinical import ClinicalSettings
 from srnet.config.cohort import CohortSettings, SplitSettings
 from srnet.config.evaluate import EvaluateSettings
 from srnet.config.figures import FigureSettings
-from srnet.config.nets import (
-    EteSettings,
-    Net,
-    PsrSettings,
-    SitSettings,
-    Srnet3dSettings,
-    X2ctSettings,
-)
+from srnet.config.nets import NETWORKS, Net
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 
@@ -50,28 +43,48 @@ class TableSettings(Settings):
     )
 
 
-def _srnet3d(net: dict[str, Any] | None = None, **train: Any) -> MethodSettings:
-    return MethodSettings(net=Srnet3dSettings.model_validate(net or {}), train=train)
-
-
 # The MSE of eq. 11 has a factor of 1/2.
 _EQUATION_12 = {"mse": 0.25, "igdl": 0.25, "ffl": 0.25, "projection": 0.0}
+
+# Name in print, changes of the network, weights of the loss terms.
+_ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, float]]] = {
+    "srnet3d_no_aspp": ("without ASPP", {"aspp": False}, {}),
+    "srnet3d_no_srct": ("without SRCT", {"srct": "off"}, {}),
+    "srnet3d_no_srte": ("without SRTE", {"srte": "off"}, {}),
+    "srnet3d_eq12": ("3DSRNet, eq. 12", {}, _EQUATION_12),
+    "srnet3d_no_igdl": ("without IGDL3D", {}, _EQUATION_12 | {"igdl": 0.0}),
+    "srnet3d_no_ffl": ("without FFL3D", {}, _EQUATION_12 | {"ffl": 0.0}),
+}
+
+
+def _method(net: str, changes: Mapping[str, Any] | None = None, **train: Any) -> MethodSettings:
+    return MethodSettings.parse({"net": {"name": net, **(changes or {})}, "train": train})
+
+
 _METHODS = {
-    "psr": MethodSettings(net=PsrSettings()),
-    "sit": MethodSettings(net=SitSettings()),
-    "x2ct": MethodSettings(net=X2ctSettings()),
-    "ete": MethodSettings(net=EteSettings()),
-    "srnet3d": _srnet3d(),
-    "srnet3d_no_aspp": _srnet3d({"aspp": False}),
-    "srnet3d_no_srct": _srnet3d({"srct": "off"}),
-    "srnet3d_no_srte": _srnet3d({"srte": "off"}),
-    "srnet3d_eq12": _srnet3d(loss=_EQUATION_12),
-    "srnet3d_no_igdl": _srnet3d(loss=_EQUATION_12 | {"igdl": 0.0}),
-    "srnet3d_no_ffl": _srnet3d(loss=_EQUATION_12 | {"ffl": 0.0}),
-    "srnet3d_dc": _srnet3d(
-        {"physics": "mlem", "sweeps": 3}, augment={"gain": 0.05, "noise": 0.01}
+    **{name: _method(name) for name in NETWORKS},
+    **{
+        row: _method("srnet3d", changes, **({"loss": loss} if loss else {}))
+        for row, (_, changes, loss) in _ABLATIONS.items()
+    },
+    "srnet3d_dc": _method(
+        "srnet3d", {"physics": "mlem", "sweeps": 3}, augment={"gain": 0.05, "noise": 0.01}
     ),
 }
+
+
+def printed_name(row: str) -> str:
+    """Return the name of a method in tables and figures.
+
+    A network's own method has the network's label and an ablation its name in the paper;
+    `NETWORK_dc` stands for data consistency, "LABEL + ML-EM". Other rows keep their words.
+    """
+    if row in _ABLATIONS:
+        return _ABLATIONS[row][0]
+    network = NETWORKS.get(row.removesuffix("_dc"))
+    if network is None:
+        return row.replace("_", " ")
+    return f"{network.label} + ML-EM" if row.endswith("_dc") else network.label
 
 
 class Config(Settings):
@@ -111,21 +124,16 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:
-        for table in ("table1", "table2", "table3"):
-            for row in getattr(self.tables, table):
-                if row not in self.methods:
-                    known = ", ".join(sorted(self.methods))
-                    raise ValueError(
-                        f"{table} lists '{row}', which is no method; methods: {known}"
-                    )
+        named = [(f"{table} lists", row) for table, rows in self.tables for row in rows]
+        clinical = self.clinical
+        if clinical.table and not clinical.model:
+            named.append(("clinical.method is", clinical.method))
+        for where, row in named:
+            if row not in self.methods:
+                known = ", ".join(sorted(self.methods))
+                raise ValueError(f"{where} '{row}', which is no method; methods: {known}")
         for name in self.methods:
             self.training(name)
-        clinical = self.clinical
-        if clinical.table and not clinical.model and clinical.method not in self.methods:
-            known = ", ".join(sorted(self.methods))
-            raise ValueError(
-                f"clinical.method is '{clinical.method}', which is no method; methods: {known}"
-            )
         return self
 
     def net(self, method: str) -> Net:
@@ -134,9 +142,9 @@ class Config(Settings):
         return net if net.width is not None else net.model_copy(update={"width": self.width})
 
     def training(self, method: str) -> TrainSettings:
-        """Return the training settings of `method`: `train` with its own changes laid over.
+        """Return the training settings of `method`: `train`, overlaid with the method's own.
 
-        A method may choose another recipe; what the run changes of its own recipe is kept.
+        A method may choose another recipe; what the run changes in its recipe is kept.
         """
         recipe = {"recipe": self.train.recipe}
         changed = difference(self.train.plain(), TrainSettings.parse(recipe).plain())

@@ -29,7 +29,7 @@ class LossWeights(Settings):
 
 
 class AugmentSettings(Settings):
-    """What is varied in the x-rays of each training step; 0 leaves it alone."""
+    """What is varied in the x-rays of each training step; 0 switches it off."""
 
     gain: float = Field(
         0.0,

@@ -139,6 +139,12 @@ def psnr(mse: float, peak: float) -> float:
     return float(np.minimum(IDENTICAL_DB, 20 * np.log10(peak / np.sqrt(mse))))
 
 
+def psnr3d(target: Array, prediction: Array) -> float:
+    """Return the PSNR over all voxels in dB, peak 4095."""
+    mse = float(np.square(prediction - target, dtype=np.float64).mean())
+    return psnr(mse * FULL_SCALE**2, PEAK)
+
+
 def cosine(truth: Array, prediction: Array) -> float:
     """Return the cosine between two volumes taken as vectors.
 

@@ -1,11 +1,10 @@
 """End-to-end bone reconstruction (Kasten et al. 2020), reference [33], called ETE in the paper.
 
-Both x-rays are repeated along their viewing axes and stand as two channels of
-a volume, which a V-Net-like network turns into bone: residual stages of
-3 x 3 x 3 convolutions, max pooling, concatenated skips. Written from a public
-summary: the original's channels are in a figure only. The channels and
-repetitions here are those of the V-Net scheme; the original predicts classes
-of four bones, here a single value a voxel is regressed.
+Both x-rays are repeated along their viewing axes and are the two channels of a volume,
+which a network like V-Net turns into bone: residual stages of 3 x 3 x 3 convolutions, max
+pooling, concatenated skips. Written from a public summary, since the original states its
+channels in a figure only; channels and repetitions here are V-Net's. The original predicts
+classes of four bones; here one value per voxel is regressed.
 """
 
 from itertools import pairwise
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import EteSettings
-from srnet.nets.body import Body, scaled
-from srnet.nets.layers import InstanceNorm3d, SlicewiseConv3d
+from srnet.nets.layers import SlicewiseConv3d, conv_norm_relu, repeat_views, scaled
+from srnet.nets.reconstructor import Body
 
 _CHANNELS = (16, 32, 64, 128, 256)
 _REPEATS = (1, 1, 2, 2, 2)
@@ -27,12 +26,6 @@ def build(net: EteSettings, size: int) -> Body:
     return Ete(net.width or 1.0)
 
 
-def _unit(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv3d(inputs, outputs, 3, padding=1), InstanceNorm3d(outputs), nn.ReLU()
-    )
-
-
 class _Stage(nn.Module):
     """Convolutions whose result is added to the input, brought to the same channels."""
 
@@ -40,28 +33,22 @@ class _Stage(nn.Module):
         super().__init__()
         self.skip = nn.Identity() if inputs == outputs else nn.Conv3d(inputs, outputs, 1)
         counts = [inputs] + [outputs] * repeats
-        self.layers = nn.Sequential(*(_unit(before, after) for before, after in pairwise(counts)))
+        self.layers = nn.Sequential(*(conv_norm_relu(*pair) for pair in pairwise(counts)))
 
     def forward(self, volume: Tensor) -> Tensor:
         return torch.relu(self.layers(volume) + self.skip(volume))
 
 
 class Ete(Body):
-    """Two back-projected x-rays to one volume by a 3-D network.
+    """Two repeated x-rays to one volume by a 3-D network; width 1 has V-Net's channels."""
 
-    Parameters
-    ----------
-    width
-        Channels as a fraction of V-Net's 16 to 256.
-    """
+    last = "head"
 
     def __init__(self, width: float) -> None:
         super().__init__()
         channels = [scaled(count, width) for count in _CHANNELS]
         steps = zip(pairwise([2, *channels]), _REPEATS, strict=True)
-        self.down = nn.ModuleList(
-            _Stage(before, after, repeats) for (before, after), repeats in steps
-        )
+        self.down = nn.ModuleList(_Stage(*pair, repeats) for pair, repeats in steps)
         self.pool = nn.MaxPool3d(2)
         pairs = list(pairwise(channels[::-1]))
         self.grow = nn.ModuleList(
@@ -73,14 +60,9 @@ class Ete(Body):
         )
         self.head = SlicewiseConv3d(channels[0], 1)
 
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the convolution that makes the values."""
-        return self.head
-
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""
-        features = [self.down[0](_spread(image))]
+        features = [self.down[0](repeat_views(image))]
         for stage in self.down[1:]:
             features.append(stage(self.pool(features[-1])))
         volume = features.pop()
@@ -88,11 +70,3 @@ class Ete(Body):
             volume = stage(torch.cat([grow(volume), features.pop()], dim=1))
         values: Tensor = self.head(volume)
         return values
-
-
-def _spread(image: Tensor) -> Tensor:
-    """Return (N, 2, S, S, S), each x-ray repeated along its viewing axis."""
-    size = image.shape[-1]
-    frontal = image[:, 0, :, None, :].expand(-1, -1, size, -1)
-    lateral = image[:, 1, :, :, None].expand(-1, -1, -1, size)
-    return torch.stack([frontal, lateral], dim=1)

@@ -1,9 +1,8 @@
-"""Two 3-D convolutions with the values of `nn.Conv3d`, arranged to cost less.
+"""Layers that several networks share.
 
-Both keep the parameters and the operator of the published layers; only the
-order of the arithmetic differs.
-
-Instance normalisation that keeps the layout of its input.
+`RepeatedConv3d`, `SlicewiseConv3d` and `InstanceNorm3d` keep the parameters and the
+operator of PyTorch's own layers and change only the order of the arithmetic, or the
+memory layout, to cost less.
 """
 
 import torch
@@ -11,10 +10,23 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv3d, pad
 
 
-class RepeatedConv3d(nn.Conv3d):
-    """A 3 x 3 x 3 convolution of a map repeated along the depth.
+def scaled(channels: int, width: float, multiple: int = 1) -> int:
+    """Return `channels` x `width`, rounded to a positive multiple of `multiple`."""
+    return max(1, round(channels * width / multiple)) * multiple
 
-    All slices but the outermost come out equal, so three are computed.
+
+def repeat_views(image: Tensor) -> Tensor:
+    """Return (N, 2, S, S, S), each x-ray of (N, 2, S, S) repeated along its viewing axis."""
+    size = image.shape[-1]
+    frontal = image[:, 0, :, None, :].expand(-1, -1, size, -1)
+    lateral = image[:, 1, :, :, None].expand(-1, -1, -1, size)
+    return torch.stack([frontal, lateral], dim=1)
+
+
+class RepeatedConv3d(nn.Conv3d):
+    """A 3 x 3 x 3 convolution of a 2-D map that is repeated along the depth.
+
+    All slices but the outermost come out equal, so that only three are computed.
 
     Parameters
     ----------
@@ -37,10 +49,10 @@ class RepeatedConv3d(nn.Conv3d):
 
 
 class SlicewiseConv3d(nn.Conv3d):
-    """A convolution to one channel, as 2-D convolutions that are summed over depth.
+    """A 3-D convolution to one channel, as 2-D convolutions that are summed over depth.
 
-    Convolution libraries are slow at a large kernel with a single output
-    channel; here the kernel's depth becomes the output channels.
+    Convolution libraries are slow at a large kernel with a single output channel, so the
+    kernel's depth becomes the output channels of a 2-D convolution.
 
     Parameters
     ----------
@@ -65,18 +77,18 @@ class SlicewiseConv3d(nn.Conv3d):
             padding=kernel // 2,
         )
         planes = taps.float().reshape(batch, depth, kernel, rows, columns).unbind(dim=2)
-        shifts = range(-(kernel // 2), kernel // 2 + 1)
         shifted = [
-            pad(plane, (0, 0, 0, 0, -s, s)) for s, plane in zip(shifts, planes, strict=True)
+            pad(plane, (0, 0, 0, 0, -shift, shift))
+            for shift, plane in enumerate(planes, start=-(kernel // 2))
         ]
         values = torch.stack(shifted).sum(dim=0) + self.bias
         return values.unsqueeze(1)
 
 
 def to_channels_last(net: nn.Module) -> None:
-    """Lay the weights of 3-D convolutions out so that libraries take their fast paths.
+    """Store the weights of 3-D convolutions in channels-last layout.
 
-    Values stay the same; on a CPU a step is about twice as fast.
+    Values stay the same; a training step on a CPU is about twice as fast.
     """
     for parameter in net.parameters():
         if parameter.dim() == 5:
@@ -84,19 +96,28 @@ def to_channels_last(net: nn.Module) -> None:
 
 
 class InstanceNorm3d(nn.InstanceNorm3d):
-    """PyTorch's instance normalisation, as a batch normalisation of each sample.
+    """Instance normalisation, computed as a batch normalisation of each sample.
 
-    PyTorch's own rearranges volumes in channels-last layout, so that every convolution
-    after it has to turn them back: on a CPU a block of convolution and normalisation
-    takes a third longer.
+    PyTorch's own leaves the channels-last layout, which the next convolution has to
+    restore: a convolution with normalisation then takes a third longer on a CPU.
     """
 
     def forward(self, volume: Tensor) -> Tensor:
         """Return (N, C, D, H, W) with mean 0 and variance 1 over each channel's voxels."""
         samples = [
             torch.batch_norm(
-                *(sample, self.weight, self.bias, None, None, True, 0.0, self.eps, False)
+                sample, self.weight, self.bias, None, None, True, 0.0, self.eps, False
             )
             for sample in volume.split(1)  # type: ignore[no-untyped-call]
         ]
         return torch.cat(samples)
+
+
+def with_norm(convolution: nn.Module, channels: int) -> nn.Sequential:
+    """Return a 3-D convolution with instance normalisation and ReLU."""
+    return nn.Sequential(convolution, InstanceNorm3d(channels), nn.ReLU())
+
+
+def conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a 3 x 3 x 3 convolution with instance normalisation and ReLU."""
+    return with_norm(nn.Conv3d(inputs, outputs, 3, padding=1), outputs)

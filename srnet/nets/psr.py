@@ -1,14 +1,13 @@
 """PatRecon (Shen et al. 2019), reference [34], called PSR in the paper: one AP x-ray.
 
-A deep 2-D encoder makes a 4 x 4 map of 4096 channels, which is read as a
-volume and decoded in 3-D; the depth of the last volume becomes the channels of
-an image, and a 1 x 1 convolution makes the slices.
+A deep 2-D encoder ends in a 4 x 4 map of 4096 channels, which is read as a volume and
+decoded in 3-D; the depth of the last volume becomes the channels of an image, and a 1 x 1
+convolution turns these into slices.
 
-The public network is far wider than its row in the paper's Table I can be
-(2609 G operations against 111.6 G), so the paper's was an unpublished,
-narrower one. The public one maps 128 x 128 x-rays; smaller sizes lose the
-widest level. Its last layer has no bias and no activation; here it has a bias,
-and the activation is the one that all networks share.
+The public network needs 2609 G operations, the row in the paper's Table I 111.6 G, so the
+paper's was an unpublished, narrower one. The public one reads 128 x 128 x-rays; smaller
+sizes leave out the widest levels. Its last layer has neither bias nor activation; here it
+has a bias, and the activation that all networks share.
 """
 
 import math
@@ -18,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from srnet.config.nets import PsrSettings
-from srnet.nets.body import Body, scaled
-from srnet.nets.reconstructor import revivable_relu
+from srnet.nets.layers import scaled
+from srnet.nets.reconstructor import Body, revivable_relu
 
 _FIRST = 256
 _DECODED = (1024, 512, 256, 128, 64)
@@ -47,30 +46,19 @@ class _Down(nn.Module):
         return torch.relu(halved + self.refine(halved))
 
 
-def _activated(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    return [convolution, nn.BatchNorm3d(channels), nn.ReLU()]
-
-
 def _up(inputs: int, outputs: int, *, refine: bool) -> nn.Sequential:
-    """Double the volume and, but for the first, refine it; all by transposed convolutions."""
-    double = nn.ConvTranspose3d(inputs, outputs, 4, stride=2, padding=1, bias=False)
-    layers = _activated(double, outputs)
+    """Double the volume and, if asked, refine it, both by transposed convolutions."""
+    convolutions = [nn.ConvTranspose3d(inputs, outputs, 4, stride=2, padding=1, bias=False)]
     if refine:
-        same = nn.ConvTranspose3d(outputs, outputs, 3, padding=1, bias=False)
-        layers += _activated(same, outputs)
-    return nn.Sequential(*layers)
+        convolutions.append(nn.ConvTranspose3d(outputs, outputs, 3, padding=1, bias=False))
+    units = ((each, nn.BatchNorm3d(outputs), nn.ReLU()) for each in convolutions)
+    return nn.Sequential(*(layer for unit in units for layer in unit))
 
 
 class Psr(Body):
-    """One x-ray to one volume by a bottleneck without skips.
+    """One x-ray to one volume by a bottleneck without skips; size 128 has all five levels."""
 
-    Parameters
-    ----------
-    size
-        Edge of the x-ray and the volume; 128 has all five levels.
-    width
-        Channels as a fraction of the published.
-    """
+    last = "slices"
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
@@ -89,17 +77,12 @@ class Psr(Body):
         )
         self.slices = nn.Conv2d(size // 2, size, 1)
 
-    @property
-    def final(self) -> nn.Conv2d:
-        """Return the convolution that makes the slices."""
-        return self.slices
-
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""
         flat = self.flat(self.encoder(image[:, :1]))
         batch, channels, rows, columns = flat.shape
         volume = self.decoder(self.deep(flat.view(batch, channels // 2, 2, rows, columns)))
-        # All slices come from this one channel; a plain ReLU here may end the training.
+        # All slices come from this one channel: a plain ReLU here could block all gradients.
         volume = revivable_relu(volume)
         slices: Tensor = self.slices(volume[:, 0])
         # The AP view's depth is the anteroposterior axis, second in the volume.

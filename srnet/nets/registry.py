@@ -1,12 +1,15 @@
-"""Networks by name. A new one is a file with `build`, a line here, and its settings class."""
+"""The networks by name.
+
+A new network needs a file here with a function `build`, a line in `NETS`, and a settings
+class in `srnet.config.nets`.
+"""
 
 from typing import Any, Protocol
 
 from srnet.config.nets import Net
 from srnet.nets import ete, psr, sit, srnet3d, x2ct
-from srnet.nets.body import Body
 from srnet.nets.layers import to_channels_last
-from srnet.nets.reconstructor import ACTIVATIONS, PhysicsReconstructor, Reconstructor
+from srnet.nets.reconstructor import ACTIVATIONS, Body, PhysicsReconstructor, Reconstructor
 
 
 class Builder(Protocol):

@@ -1,10 +1,10 @@
 """Single-image tomography (Henzler et al. 2018), reference [36], called SIT in the paper.
 
-A 2-D residual network with skips that are added; its last channels are the
-coronal slices of the volume. It reads the AP x-ray at twice the resolution of
-the volume, here by bilinear enlargement. Structure after the public
-re-implementation that accompanies X2CT; the original's second stage, which
-fuses in a higher resolution, has nothing to add at 128.
+A 2-D residual network whose skips are added; its last channels are the coronal slices of
+the volume. It reads the AP x-ray at twice the resolution of the volume, here enlarged
+bilinearly. The structure is that of the public re-implementation that accompanies X2CT.
+The original's second stage, which adds detail from a higher resolution, is left out: at
+128 there is none.
 """
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from srnet.config.nets import SitSettings
-from srnet.nets.body import Body, scaled
+from srnet.nets.layers import scaled
+from srnet.nets.reconstructor import Body
 
 _STEM = 64
 _FIRST = 128
@@ -28,9 +29,7 @@ def build(net: SitSettings, size: int) -> Body:
 
 
 def _unit(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(
-        inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False
-    )
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
@@ -55,21 +54,13 @@ def _blocks(channels: int, count: int) -> list[nn.Module]:
 
 
 def _double(channels: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(
-        channels, channels, 4, stride=2, padding=1, groups=channels, bias=False
-    )
+    return nn.ConvTranspose2d(channels, channels, 4, 2, padding=1, groups=channels, bias=False)
 
 
 class Sit(Body):
-    """One x-ray to the coronal slices of a volume.
+    """One x-ray to the coronal slices of a volume."""
 
-    Parameters
-    ----------
-    size
-        Edge of the x-ray and the volume.
-    width
-        Channels as a fraction of the published.
-    """
+    last = "slices"
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
@@ -91,11 +82,6 @@ class Sit(Body):
         )
         self.leave = nn.Sequential(*_unit(inner, inner, 1))
         self.slices = nn.Conv2d(inner, size, 1)
-
-    @property
-    def final(self) -> nn.Conv2d:
-        """Return the convolution that makes the slices."""
-        return self.slices
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

@@ -1,10 +1,9 @@
-"""SRCT as in the authors' later release: deformable attention on lifted skips.
+"""SRCT as in the authors' later release: deformable attention over lifted skips.
 
-The volumes of 8, 16 and 32 voxels a side of one view become tokens of one
-sequence; each token samples a few points around its own place in every volume
-(3-D multi-scale deformable attention). The result is joined with the lifted
-skips by a small residual block. Both views share the weights, and each view's
-tokens are joined with that view's own skips.
+The volumes of 8, 16 and 32 voxels a side of one view become tokens of one sequence; each
+token samples a few points around its own position in every volume (3-D multi-scale
+deformable attention). A small residual block joins the result with the lifted skips of the
+same view. Both views share the weights.
 """
 
 from math import prod, tau
@@ -14,10 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from srnet.nets.body import scaled
-from srnet.nets.layers import InstanceNorm3d
-from srnet.nets.refinement import Refinement
-from srnet.nets.trunk import volume_channels
+from srnet.nets.layers import InstanceNorm3d, scaled
+from srnet.nets.trunk import Refinement, volume_channels
 
 _EDGES = (32, 16, 8)
 _CHANNELS = 128
@@ -29,14 +26,9 @@ _DROPOUT = 0.1
 
 
 class _Place(NamedTuple):
-    """Where the tokens of several volumes lie.
+    """The (depth, rows, columns) of several volumes, and the positions of their tokens.
 
-    Attributes
-    ----------
-    shapes
-        (depth, rows, columns) of each volume.
-    centres
-        (tokens, 3) voxel centres in [0, 1], columns first as `grid_sample` has it.
+    `centres` is (tokens, 3): voxel centres in [0, 1], columns first, as in `grid_sample`.
     """
 
     shapes: tuple[tuple[int, int, int], ...]
@@ -44,25 +36,19 @@ class _Place(NamedTuple):
 
 
 def _place(volumes: list[Tensor]) -> _Place:
-    shapes = [(v.shape[2], v.shape[3], v.shape[4]) for v in volumes]
-    device = volumes[0].device
+    shapes = tuple((v.shape[2], v.shape[3], v.shape[4]) for v in volumes)
     centres = []
     for shape in shapes:
-        axes = [(torch.arange(edge, device=device) + 0.5) / edge for edge in shape]
+        axes = [(torch.arange(edge, device=volumes[0].device) + 0.5) / edge for edge in shape]
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         centres.append(grid.flip(-1).reshape(-1, 3))
-    return _Place(tuple(shapes), torch.cat(centres))
+    return _Place(shapes, torch.cat(centres))
 
 
 class DeformableAttention(nn.Module):
-    """Sample `_POINTS` places in each of `levels` volumes for every token and head.
+    """Sample two points in each of `levels` volumes for every token and each of four heads.
 
-    Parameters
-    ----------
-    channels
-        Channels of a token, a multiple of the heads.
-    levels
-        Number of volumes.
+    `channels`, those of a token, are a multiple of the heads.
     """
 
     def __init__(self, channels: int, levels: int) -> None:
@@ -72,14 +58,11 @@ class DeformableAttention(nn.Module):
         self.weights = nn.Linear(channels, _HEADS * levels * _POINTS)
         self.value = nn.Linear(channels, channels)
         self.out = nn.Linear(channels, channels)
-        self._look_around()
-
-    def _look_around(self) -> None:
-        """Let the heads start with points in four different directions, equally weighted."""
+        # The heads start with points in four different directions, weighted equally.
         directions = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
         reach = torch.arange(1, _POINTS + 1)
         bias = directions[:, None, None] * reach[:, None]
-        # Not zero: the learned levels reach the result through these weights alone.
+        # Not zero: the learned embeddings of the levels act through these weights only.
         nn.init.normal_(self.offsets.weight, std=0.01)
         nn.init.normal_(self.weights.weight, std=0.01)
         nn.init.zeros_(self.weights.bias)
@@ -89,14 +72,8 @@ class DeformableAttention(nn.Module):
     def forward(self, query: Tensor, tokens: Tensor, place: _Place) -> Tensor:
         """Return (N, tokens, C) sums of sampled values.
 
-        Parameters
-        ----------
-        query
-            (N, tokens, C) tokens with their position, which decide where to look.
-        tokens
-            (N, tokens, C) what is sampled, volume after volume.
-        place
-            Where the tokens lie.
+        `query`, the tokens with their position, decides the offsets and weights; `tokens`,
+        (N, tokens, C), are what is sampled, volume after volume, at `place`.
         """
         batch, count, channels = tokens.shape
         form = (batch, count, _HEADS, self.levels, _POINTS)
@@ -105,7 +82,7 @@ class DeformableAttention(nn.Module):
         values = self.value(tokens).split([prod(shape) for shape in place.shapes], dim=1)
         total = torch.zeros_like(tokens).view(batch, count, _HEADS, -1).permute(0, 2, 3, 1)
         for level, (shape, value) in enumerate(zip(place.shapes, values, strict=True)):
-            # Apart by axis: a tensor of the extents would be a copy to the GPU that waits.
+            # Axis by axis: a tensor of the extents would need a blocking copy to the GPU.
             steps = offsets[:, :, :, level].unbind(-1)
             shares = [step / extent for step, extent in zip(steps, shape[::-1], strict=True)]
             where = place.centres[:, None, None] + torch.stack(shares, dim=-1)
@@ -119,14 +96,7 @@ class DeformableAttention(nn.Module):
 def _sample(value: Tensor, shape: tuple[int, int, int], where: Tensor) -> Tensor:
     """Return (N, heads, C / heads, tokens, points) trilinear samples, zero outside.
 
-    Parameters
-    ----------
-    value
-        (N, voxels, C) tokens of one volume.
-    shape
-        (depth, rows, columns) of the volume.
-    where
-        (N, tokens, heads, points, 3) places in [0, 1], columns first.
+    `value` is (N, voxels, C), `where` (N, tokens, heads, points, 3) in [0, 1], columns first.
     """
     batch, count, heads, points, _ = where.shape
     volume = value.transpose(1, 2).reshape(batch * heads, -1, *shape)
@@ -172,18 +142,12 @@ class _Join(nn.Module):
             InstanceNorm3d(channels, affine=True),
         )
 
-    def forward(self, skip: Tensor, seen: Tensor) -> Tensor:
-        return torch.relu(self.layers(skip + seen) + skip)
+    def forward(self, skip: Tensor, attended: Tensor) -> Tensor:
+        return torch.relu(self.layers(skip + attended) + skip)
 
 
 class DeformableSrct(Refinement):
-    """Join the three coarsest lifted skips of a view with what attention sees in all of them.
-
-    Parameters
-    ----------
-    width
-        Channels as a fraction of the published.
-    """
+    """Join the three coarsest lifted skips of a view with attention over all three."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -197,17 +161,14 @@ class DeformableSrct(Refinement):
         self.join = nn.ModuleList(_Join(count) for count in outer)
 
     def lifted(self, volumes: list[Tensor]) -> list[Tensor]:
-        """Return the skips, finest first, the last three joined with the attention's volumes."""
+        """Return the skips, finest first, the last three joined with the attention's result."""
         finer, coarse = volumes[: -len(_EDGES)], volumes[-len(_EDGES) :]
         embedded = [layer(volume) for layer, volume in zip(self.embed, coarse, strict=True)]
-        seen = self._attend(embedded)
-        joined = [
-            join(volume, change(each))
-            for join, change, volume, each in zip(
-                self.join, self.unembed, coarse, seen, strict=True
-            )
+        results = zip(self.join, self.unembed, coarse, self._attend(embedded), strict=True)
+        return [
+            *finer,
+            *(join(skip, change(attended)) for join, change, skip, attended in results),
         ]
-        return [*finer, *joined]
 
     def _attend(self, volumes: list[Tensor]) -> list[Tensor]:
         """Return the volumes (N, C, D, H, W) after the transformer."""

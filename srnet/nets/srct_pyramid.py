@@ -1,10 +1,9 @@
 """SRCT as the text and Fig. 3 have it: attention over merged encoder maps (eqs 1 and 2).
 
-The second to fifth encoder layers (the four dense stages that have a skip; the
-stem is the first layer) are pooled to the size of the smallest, merged, passed
-through basic layers made of 1 x 1 convolutions, normalisations and
-activations, up-sampled and added to the maps that are lifted. Both views share
-the weights.
+The second to fifth encoder layers (the stem is the first, the dense stages with a skip the
+others) are pooled to the size of the smallest, merged, passed through basic layers made of
+1 x 1 convolutions, normalisations and activations, enlarged, and added to the maps that
+are lifted. Both views share the weights.
 """
 
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate, scaled_dot_product_attention
 
-from srnet.nets.body import scaled
-from srnet.nets.refinement import Refinement
+from srnet.nets.layers import scaled
+from srnet.nets.trunk import Refinement
 
 _CHANNELS = 256
 _LAYERS = 4
@@ -76,12 +75,7 @@ class _BasicLayer(nn.Module):
 class PyramidSrct(Refinement):
     """Add what all pixels of all merged maps say together to each of the maps.
 
-    Parameters
-    ----------
-    channels
-        Channels of the skip maps, finest (the stem) first.
-    width
-        Channels of the attention as a fraction of the default.
+    `channels` are those of the skip maps, finest (the stem) first.
     """
 
     def __init__(self, channels: Sequence[int], width: float) -> None:
@@ -91,7 +85,7 @@ class PyramidSrct(Refinement):
         self.layers = nn.Sequential(*(_BasicLayer(inner, width) for _ in range(_LAYERS)))
         self.split = nn.ModuleList(nn.Conv2d(inner, count, 1) for count in channels[1:])
         for parameter in self.split.parameters():
-            nn.init.zeros_(parameter)  # What is added starts at 0: see `pass_through`.
+            nn.init.zeros_(parameter)  # The network starts as its trunk: see `pass_through`.
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
         """Return the maps with the attention's part added to all but the stem's."""

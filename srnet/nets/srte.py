@@ -1,19 +1,16 @@
-"""Where the texture encoding of SRTE reads and writes: two readings of Fig. 4.
+"""SRTE, the texture encoding of 3DSRNet (Fig. 4, eqs 3 to 6), after reference [49].
 
-Fig. 4 merges "the second to fourth layers of the encoder", the text "the first
-three layers". They agree if the stem is the first layer: three dense stages.
-The authors' later release reads the stem alone.
+A map's similarity to its own mean is quantised into levels; how often levels occur, alone
+and beside each other, describes its texture. One branch counts levels over the whole map,
+the other counts neighbouring pairs in regions of several sizes. Where the published
+modules use batch normalisation, these use the statistics of one sample, as the trunk does:
+the statistics of the two views that share a module differ, and those of batches of two do
+not carry over to evaluation.
 
-The texture encoding of SRTE (Fig. 4, eqs 3 to 6), after reference [49].
-
-A map's similarity to its own mean is quantised into levels; how often levels
-occur, alone and beside each other, describes its texture. One branch counts
-levels over the whole map, the other counts neighbouring pairs in regions of
-several sizes.
-
-Where the published modules use batch normalisation, these use the statistics
-of a sample, as the trunk does: two views that share a module differ in theirs,
-and batches of two do not carry to evaluation.
+Two readings of where the texture is read and written are implemented. Fig. 4 merges "the
+second to fourth layers of the encoder", the text "the first three layers"; both mean three
+dense stages if the stem counts as the first layer (`TextSrte`). The authors' later release
+reads the stem alone (`StemSrte`).
 """
 
 from collections.abc import Sequence
@@ -22,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, cosine_similarity, interpolate, relu
 
-from srnet.nets.body import scaled
-from srnet.nets.refinement import Refinement, pass_through
+from srnet.nets.layers import scaled
+from srnet.nets.trunk import Refinement, pass_through
 
 _CHANNELS = 256
 _STATISTICS = 128
@@ -32,14 +29,16 @@ _LEVELS = 128
 _PAIR_LEVELS = 8
 _REGIONS = (1, 2, 4, 8)
 _EPSILON = 1e-6
+_MERGED = slice(1, 4)
+"""The dense stages that `TextSrte` merges, among the maps with a skip."""
 
 
 def encode_levels(similarity: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Quantise similarities into levels, eqs 4 and 5.
 
-    Levels are the centres of `count` equal bins between minimum and maximum
-    (eq. 4 as printed would put the last level on the maximum). A pixel is
-    encoded in the levels nearer than one bin, at most two.
+    Levels are the centres of `count` equal bins between minimum and maximum (eq. 4 as
+    printed would put the last level on the maximum). A pixel is encoded in the levels
+    that are nearer than the width of a bin, at most two.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ def encode_levels(similarity: Tensor, count: int) -> tuple[Tensor, Tensor]:
     Returns
     -------
     levels
-        (N, count), all equal where all similarities of a row are.
+        (N, count), all equal if all similarities of a sample are.
     encoding
         (N, count, pixels), 1 - |level - similarity| or 0.
     """
@@ -65,42 +64,50 @@ def encode_levels(similarity: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def cooccurrence(encoding: Tensor) -> Tensor:
-    """Return how often level m stands above and left of level n, (N, levels, levels).
+    """Return how often level m stands one pixel above and left of level n.
 
     Parameters
     ----------
     encoding
-        (N, levels, rows, columns) as `encode_levels` returns it. Regions of one
-        row or column have no such pairs and give zeros.
+        (N, levels, rows, columns) as `encode_levels` returns it.
+
+    Returns
+    -------
+    Tensor
+        (N, levels, levels) shares; zeros for maps of one row or column, which have no pairs.
     """
     counts = torch.einsum("nmij,nlij->nml", encoding[:, :, :-1, :-1], encoding[:, :, 1:, 1:])
     return counts / (counts.sum(dim=(1, 2), keepdim=True) + _EPSILON)
 
 
+def _counted(inputs: int, width: float) -> nn.Sequential:
+    """Return the layers that describe each count of levels."""
+    statistics, hidden = scaled(_STATISTICS, width), scaled(_HIDDEN, width)
+    return nn.Sequential(
+        nn.Conv1d(inputs, hidden, 1),
+        nn.LeakyReLU(0.01),
+        nn.Conv1d(hidden, statistics, 1),
+        nn.ReLU(),
+    )
+
+
 class _LevelBranch(nn.Module):
-    """Count levels over the map, let them attend to each other, and paint them back."""
+    """Count levels over the map, apply attention among them, and map them back to pixels."""
 
     def __init__(self, channels: int, width: float) -> None:
         super().__init__()
-        statistics, hidden = scaled(_STATISTICS, width), scaled(_HIDDEN, width)
+        statistics = scaled(_STATISTICS, width)
         self.similar = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.InstanceNorm2d(channels, affine=True),
             nn.LeakyReLU(0.01),
             nn.Conv2d(channels, statistics, 1),
         )
-        self.counted = nn.Sequential(
-            nn.Conv1d(2, hidden, 1),
-            nn.LeakyReLU(0.01),
-            nn.Conv1d(hidden, statistics, 1),
-            nn.ReLU(),
-        )
+        self.counted = _counted(2, width)
         self.joined = nn.Sequential(
             nn.Conv1d(2 * statistics, statistics, 1), nn.GroupNorm(1, statistics), nn.ReLU()
         )
-        self.query = nn.Conv1d(statistics, statistics, 1)
-        self.key = nn.Conv1d(statistics, statistics, 1)
-        self.value = nn.Conv1d(statistics, statistics, 1)
+        self.query, self.key, self.value = (nn.Conv1d(statistics, statistics, 1) for _ in range(3))
         self.out = nn.Sequential(
             nn.Conv1d(statistics, channels, 1), nn.GroupNorm(1, channels), nn.ReLU()
         )
@@ -109,8 +116,8 @@ class _LevelBranch(nn.Module):
         node, encoding = self._statistics(feature)
         scores = self.key(node).transpose(1, 2) @ self.query(node)
         attended = self.value(node) @ scores.softmax(dim=-1).transpose(1, 2)
-        painted: Tensor = self.out(attended) @ encoding
-        return painted.view(*painted.shape[:2], *feature.shape[2:])
+        pixels: Tensor = self.out(attended) @ encoding
+        return pixels.view(*pixels.shape[:2], *feature.shape[2:])
 
     def _statistics(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Return (N, C, levels) statistics and the (N, levels, pixels) encoding of a map."""
@@ -130,14 +137,9 @@ class _PairBranch(nn.Module):
 
     def __init__(self, channels: int, regions: int, width: float) -> None:
         super().__init__()
-        statistics, hidden = scaled(_STATISTICS, width), scaled(_HIDDEN, width)
+        statistics = scaled(_STATISTICS, width)
         self.regions = regions
-        self.counted = nn.Sequential(
-            nn.Conv1d(3, hidden, 1),
-            nn.LeakyReLU(0.01),
-            nn.Conv1d(hidden, statistics, 1),
-            nn.ReLU(),
-        )
+        self.counted = _counted(3, width)
         self.joined = nn.Sequential(
             nn.Conv1d(statistics + channels, statistics, 1),
             nn.GroupNorm(1, statistics),
@@ -163,7 +165,7 @@ class _PairBranch(nn.Module):
 
 
 def _regions(feature: Tensor, count: int) -> Tensor:
-    """Return the count^2 square parts of a map (N, C, E, E) as one batch, part after part."""
+    """Return the count^2 square parts of a map (N, C, E, E) as one batch, row by row."""
     batch, channels, edge, _ = feature.shape
     part = edge // count
     parts = feature.reshape(batch, channels, count, part, count, part)
@@ -171,16 +173,9 @@ def _regions(feature: Tensor, count: int) -> Tensor:
 
 
 class Texture(nn.Module):
-    """A map and two descriptions of its texture, 3 x 256 channels as published.
+    """A map together with two descriptions of its texture, 3 x 256 channels as published.
 
-    Parameters
-    ----------
-    channels
-        Channels of the map.
-    edge
-        Rows and columns of the map; regions of a single pixel are left out.
-    width
-        Channels as a fraction of the published.
+    `channels` and `edge` are those of the map; regions of a single pixel are left out.
     """
 
     def __init__(self, channels: int, edge: int, width: float) -> None:
@@ -207,25 +202,17 @@ class Texture(nn.Module):
         return torch.cat([both, relu(self.leave(pairs))], dim=1)
 
 
-_LAYERS = slice(1, 4)
-
-
 class TextSrte(Refinement):
-    """Texture of three merged maps, concatenated with each of them (eq. 6) before the lift.
+    """Concatenate each of three maps with the texture of all three (eq. 6) before the lift.
 
-    Parameters
-    ----------
-    channels, edges
-        Channels and edges of the skip maps, finest (the stem) first. Small
-        networks have fewer than three dense stages with a skip; all are read.
-    width
-        Channels of the texture as a fraction of the published.
+    `channels` and `edges` are those of the skip maps, finest (the stem) first. Networks of
+    a small size have fewer than three dense stages with a skip and use all of them.
     """
 
     def __init__(self, channels: Sequence[int], edges: Sequence[int], width: float) -> None:
         super().__init__()
-        read = channels[_LAYERS]
-        self.edge = min(edges[_LAYERS])
+        read = channels[_MERGED]
+        self.edge = min(edges[_MERGED])
         self.texture = Texture(sum(read), self.edge, width)
         joins = [nn.Conv2d(count + self.texture.channels, count, 1) for count in read]
         for join in joins:
@@ -234,26 +221,18 @@ class TextSrte(Refinement):
 
     def skipped(self, features: list[Tensor], encoded: list[Tensor]) -> list[Tensor]:
         """Return the maps, those of the three stages joined with their common texture."""
-        merged = [adaptive_avg_pool2d(each, self.edge) for each in encoded[_LAYERS]]
+        merged = [adaptive_avg_pool2d(each, self.edge) for each in encoded[_MERGED]]
         texture = self.texture(torch.cat(merged, dim=1))
         joined = list(features)
-        joined[_LAYERS] = [
+        joined[_MERGED] = [
             join(torch.cat([feature, interpolate(texture, feature.shape[2:], mode="bilinear")], 1))
-            for join, feature in zip(self.join, features[_LAYERS], strict=True)
+            for join, feature in zip(self.join, features[_MERGED], strict=True)
         ]
         return joined
 
 
 class StemSrte(Refinement):
-    """Texture of the stem's map, which replaces that map for all later layers.
-
-    Parameters
-    ----------
-    channels, edges
-        Channels and edges of the skip maps, finest (the stem) first.
-    width
-        Channels of the texture as a fraction of the published.
-    """
+    """Join the stem's map, the first of the skip maps, with its own texture."""
 
     def __init__(self, channels: Sequence[int], edges: Sequence[int], width: float) -> None:
         super().__init__()

@@ -1,17 +1,24 @@
 """X2CT-GAN (Ying et al. 2019), reference [37]; also the trunk of 3DSRNet (Figs 1 and 2).
 
-Every view has an encoder, lifts and a decoder in its own frame. With two
-views a third decoder, in the frame of the CT, follows both: at every level the
-mean of the two views' volumes replaces them and joins the third decoder.
+Every view has an encoder, lifts and a decoder in its own frame. With two views a third
+decoder works in the frame of the CT: at every level the mean of the two views' volumes
+replaces both and is joined with the third decoder's volume.
 """
 
 from torch import Tensor, nn
 
 from srnet.config.nets import X2ctSettings
 from srnet.imaging.geometry import View
-from srnet.nets.body import Body
-from srnet.nets.refinement import Refinement
-from srnet.nets.trunk import BottomLift, Decoder, Encoder, SkipLift, map_sizes, skip_channels
+from srnet.nets.reconstructor import Body
+from srnet.nets.trunk import (
+    BottomLift,
+    Decoder,
+    Encoder,
+    Refinement,
+    SkipLift,
+    map_sizes,
+    skip_channels,
+)
 from srnet.physics.precision import full_precision
 
 _TO_FRAME = tuple(view.to_frame(leading=2) for view in View)
@@ -43,8 +50,8 @@ class ViewNet(nn.Module):
     def lift(self, image: Tensor, refinement: Refinement) -> tuple[Tensor, list[Tensor]]:
         """Return the base volume and the lifted skips, coarsest first, of a (N, 1, S, S) image.
 
-        All that is 2-D runs in float32 whatever the autocast: rounding adds up
-        over its many normalised layers, and it takes few of the operations.
+        The 2-D part always runs in float32: rounding adds up over its many normalised
+        layers, and it has few of the operations.
         """
         with full_precision(image.device):
             pooled, maps = self._encode(image.float(), refinement)
@@ -63,17 +70,14 @@ class ViewNet(nn.Module):
 
 
 class X2ctSingleView(Body):
-    """One view, the AP x-ray; the lateral one is not looked at."""
+    """One view, the AP x-ray; the lateral one is ignored."""
+
+    last = "frontal.decoder.head"
 
     def __init__(self, size: int, width: float) -> None:
         super().__init__()
         self.frontal = ViewNet(size, width)
         self.refinement = Refinement()
-
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the head of the view's decoder."""
-        return self.frontal.decoder.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""
@@ -89,10 +93,12 @@ class X2ctSingleView(Body):
 class X2ctMultiView(Body):
     """Two views and the decoder that fuses them.
 
-    The published network also finishes both views' own volumes, which enter
-    its loss with weight 0. Those last layers are kept, frozen, for the count of
-    parameters and operations, and run by `published` only.
+    The published network also completes both views' own volumes, which enter its loss with
+    weight 0. These last layers are here, frozen, for the count of parameters and operations,
+    and only `published` runs them.
     """
+
+    last = "fusion.head"
 
     def __init__(self, size: int, width: float, refinement: Refinement | None = None) -> None:
         super().__init__()
@@ -103,11 +109,6 @@ class X2ctMultiView(Body):
         for view in self._views:
             view.decoder.levels[-1].refine.requires_grad_(False)
             view.decoder.head.requires_grad_(False)
-
-    @property
-    def final(self) -> nn.Conv3d:
-        """Return the head of the fused decoder."""
-        return self.fusion.head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (N, 1, S, S, S) values before the activation."""

@@ -70,7 +70,7 @@ def projections(spacing_mm: Tensor, size: int, source_mm: Tensor) -> tuple[Proje
         Edge S of volume and x-rays.
     source_mm
         (N,) distance from source to isocentre, the centre of the volume; it lies
-        outside (`srnet.dataset.tensors.make_views` sees to that).
+        outside (`srnet.physics.views.make_views` sees to that).
     """
     spacing, source = spacing_mm.float(), source_mm.float().view(-1, 1)
     centred = torch.arange(size, device=spacing.device) - (size - 1) / 2

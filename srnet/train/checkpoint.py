@@ -1,38 +1,35 @@
 """Model files and resume files: safetensors with JSON, never a pickle.
 
-A model file holds the weights of a network and, as JSON in its header, all
-that is needed to build and feed it. A resume file holds everything a killed
-training needs to go on as if nothing had happened; it is written beside the
-model under a name that carries a digest of what is being trained.
+A model file holds the weights of a network and, as JSON in its header, all that is needed
+to build it and to prepare its input. A resume file holds all that a killed training needs
+to go on.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from srnet.config.nets import Net
+from srnet.config.nets import Net, parse_net
 from srnet.config.train import TrainSettings
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
 from srnet.nets.registry import build_net
 
-# One key only: the order of several keys in a header is not reproducible.
+# A single key, since the order of several keys in a header is not reproducible.
 _KEY = "srnet"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model file says about itself.
+    """The description in a model file.
 
     Attributes
     ----------
@@ -67,7 +64,7 @@ class ModelCard:
 
 
 class LoadedModel(NamedTuple):
-    """A network in evaluation mode and its card."""
+    """A network in evaluation mode, and its card."""
 
     net: nn.Module
     card: ModelCard
@@ -76,11 +73,10 @@ class LoadedModel(NamedTuple):
 def save_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]
 ) -> None:
-    """Write named tensors and a JSON text, atomically and byte for byte reproducibly."""
+    """Write named tensors and JSON values, atomically and byte for byte reproducibly."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(about)
     with atomic_path(path) as partial:
-        save_file(plain, partial, metadata={_KEY: text})
+        save_file(plain, partial, metadata={_KEY: json.dumps(about)})
         partial.chmod(0o644)
 
 
@@ -90,7 +86,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     SrnetError
-        If the file is missing, is no safetensors file, or is not one of ours.
+        If the file is missing, is not a safetensors file, or is not from this package.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -114,14 +110,13 @@ def load_model(path: str | Path) -> LoadedModel:
     Raises
     ------
     SrnetError
-        If the file is no model of this package, or its weights do not fit the
-        network that this version builds.
+        If the file is not a model of this package, or its weights do not fit the network
+        that this version builds.
     """
     weights, about = load_tensors(path)
     about.pop("record")
-    about["net"] = TypeAdapter[Net](Net).validate_python(about["net"])
-    about["train"] = TrainSettings.parse(about["train"])
-    card = ModelCard(**about)
+    settings = {"net": parse_net(about["net"]), "train": TrainSettings.parse(about["train"])}
+    card = ModelCard(**about | settings)
     net = build_net(card.net, card.size)
     try:
         net.load_state_dict(weights)
@@ -133,45 +128,29 @@ def load_model(path: str | Path) -> LoadedModel:
     return LoadedModel(net.eval(), card)
 
 
-def resume_path(model: str | Path, subject: Mapping[str, Any]) -> Path:
-    """Return where a training keeps its state, beside `model`.
-
-    `subject` is all that decides the result; another configuration, code or
-    data set has another name and so never resumes this state.
-    """
-    text = json.dumps(subject, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Path(model).with_name(f"resume.{digest}.safetensors")
-
-
-def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `tensors` with `prefix.` before every name."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors named `prefix.*`, without the prefix."""
     start = f"{prefix}."
-    return {
-        name.removeprefix(start): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(start)
-    }
+    return {n.removeprefix(start): each for n, each in tensors.items() if n.startswith(start)}
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
     """Return an optimiser's state as tensors named `<parameter>.<key>`."""
-    state = optimiser.state_dict()["state"]
     return {
         f"{parameter}.{key}": tensor
-        for parameter, values in state.items()
+        for parameter, values in optimiser.state_dict()["state"].items()
         for key, tensor in values.items()
         if isinstance(tensor, Tensor)
     }
 
 
 def restore_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` returned; its settings stay as they are."""
+    """Restore what `optimiser_tensors` returned; settings such as the rate stay as they are."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parameter, key = name.split(".", 1)

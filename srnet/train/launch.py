@@ -1,8 +1,7 @@
 """Devices, precision and processes of a training.
 
-One process trains in the calling program. Several are started as programs of
-their own by PyTorch's launcher, since a workflow's script cannot be imported
-again by its children.
+A single process is the calling program itself. Several are started by PyTorch's launcher
+as programs of their own, since child processes cannot import a workflow script again.
 """
 
 import json
@@ -45,7 +44,7 @@ def build_fabric(settings: TrainSettings) -> Fabric:
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
         strategy="ddp" if is_launched() else "auto",
         precision=_PRECISIONS[settings.precision],
-        # Inside a cluster's job, but not started by its launcher: look no further.
+        # Without this, Fabric would expect the other processes of a cluster's job.
         plugins=None if is_launched() else LightningEnvironment(),
     )
     fabric.launch()
@@ -63,59 +62,56 @@ def launch(settings: TrainSettings, threads: int, job: dict[str, Any]) -> None:
     Parameters
     ----------
     settings
-        Say how many processes, on how many nodes of the SLURM job that this one is part of.
+        How many processes, on how many nodes of the present SLURM job.
     threads
-        CPU threads that the training has on each node.
+        CPU threads of the training on each node.
     job
         What `srnet.train.worker` reads, plain JSON types.
 
     Raises
     ------
     SrnetError
-        If a process fails, in which case what it said stands above, or nodes are asked for
-        outside of SLURM.
+        If a process fails, whose own message is printed before, or if several nodes are
+        asked for outside of SLURM.
     """
-    several = [f"--nproc-per-node={settings.processes}", "-m", _WORKER, json.dumps(job)]
     command = [sys.executable, "-m", "torch.distributed.run"]
     if settings.nodes > 1:
-        command = [*_srun(settings.nodes, threads), *command, *_meeting(settings.nodes)]
+        command = [*_srun(settings.nodes, threads), *command, *_rendezvous(settings.nodes)]
     else:
-        command = [*command, "--standalone"]
-    done = subprocess.run([*command, *several], check=False, env=_environment())  # noqa: S603
+        command.append("--standalone")
+    command += [f"--nproc-per-node={settings.processes}", "-m", _WORKER, json.dumps(job)]
+    # What SLURM says of this job step is left out: srun would apply it to the new step.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SLURM_") or name == "SLURM_CONF"
+    }
+    done = subprocess.run(command, check=False, env=environment)  # noqa: S603
     if done.returncode:
         raise SrnetError(
             f"training in {settings.nodes} x {settings.processes} processes failed with status "
-            f"{done.returncode}; the reason stands above. One process (train.nodes: 1, "
-            "train.processes: 1) is the simplest check"
+            f"{done.returncode}; the reason is printed above. Try a single process first "
+            "(train.nodes: 1, train.processes: 1)"
         )
 
 
 def _srun(nodes: int, threads: int) -> list[str]:
-    """Return what runs a program once on each node of this SLURM job."""
+    """Return the command that runs a program once on each node of this SLURM job."""
     if "SLURM_JOB_ID" not in os.environ:
         raise SrnetError(
             f"train.nodes is {nodes}, and several nodes need a SLURM job that has as many: "
             f"`train: {{nodes: {nodes}}}` among the profile's set-resources (docs/cluster.md)"
         )
-    # The step that runs this program holds what the job was given: the new one shares it.
+    # The job step of this program holds all resources of the job; the new one shares them.
     step = [f"--jobid={os.environ['SLURM_JOB_ID']}", "--overlap", "--kill-on-bad-exit"]
     tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
     return ["srun", *step, *tasks, f"--cpus-per-task={threads}"]
 
 
-def _environment() -> dict[str, str]:
-    """Return this one without what SLURM says of this step: srun would take it for the job's."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("SLURM_") or name == "SLURM_CONF"
-    }
-
-
-def _meeting(nodes: int) -> list[str]:
-    """Return where the launchers of all nodes meet: on this node, at a free port."""
+def _rendezvous(nodes: int) -> list[str]:
+    """Return where the launchers of all nodes connect: on this node, at a free port."""
     with socket.socket() as free:
         free.bind(("", 0))
         port = free.getsockname()[1]
-    where = f"--rdzv-endpoint={socket.gethostname()}:{port}"
-    return [f"--nnodes={nodes}", "--rdzv-backend=c10d", where, f"--rdzv-id=srnet{port}"]
+    endpoint = f"--rdzv-endpoint={socket.gethostname()}:{port}"
+    return [f"--nnodes={nodes}", "--rdzv-backend=c10d", endpoint, f"--rdzv-id=srnet{port}"]

@@ -1,15 +1,8 @@
-"""Generator, discriminator and optimisers, and one epoch of their training.
-
-Variation of the x-rays while training: what a real detector leaves uncertain.
-
-The optimisers by their names in the settings.
-
-Learning-rate schedules as factors of the initial rate.
-"""
+"""The steps of a training: networks, optimisers, learning rates, and one epoch at a time."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,16 +20,29 @@ from srnet.nets.discriminator import Discriminator
 from srnet.nets.reconstructor import Reconstructor
 from srnet.nets.registry import build_net
 from srnet.physics.views import Views
-from srnet.train.checkpoint import named, optimiser_tensors, restore_optimiser, under
+from srnet.train.checkpoint import add_prefix, optimiser_tensors, restore_optimiser, strip_prefix
 from srnet.train.losses import lsgan_discriminator, lsgan_generator, weigh_terms
+
+_SECOND_BETA = 0.99
+_MEANS_EVERY = 20
+"""Steps after which the mean loss terms are read, which waits for the GPU."""
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda _: 1.0,
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+    # Section IV.A divides by ten after epochs 80 and 140 of 200.
+    "steps": lambda progress: 0.1 ** ((progress >= 0.4) + (progress >= 0.7)),
+    "linear": lambda progress: min(1.0, 2 * (1 - progress)),
+}
+"""Factor of the initial learning rate at the finished share of all steps, in [0, 1)."""
 
 
 def augment(views: Views, settings: AugmentSettings) -> Views:
     """Return the views with random noise and a random scale of either line integral.
 
-    Noise is the same in the image and in the line integrals, relative to the
-    maximum of each; a scale changes the line integrals only, since images are
-    normalised by themselves. Draws from PyTorch's global generator.
+    Noise is the same in the image and in the line integrals, relative to the maximum of
+    each; a scale changes the line integrals only, since images are normalised by
+    themselves. Draws from PyTorch's global generator.
     """
     image, integral = views.image, views.integral
     if settings.noise > 0:
@@ -50,92 +56,30 @@ def augment(views: Views, settings: AugmentSettings) -> Views:
     return views._replace(image=image, integral=integral)
 
 
-_SECOND_BETA = 0.99
-
-
-def _adam(parameters: list[nn.Parameter], settings: TrainSettings) -> Optimizer:
-    betas = (settings.momentum, _SECOND_BETA)
-    return Adam(parameters, settings.learning_rate, betas, weight_decay=settings.weight_decay)
-
-
-def _sgd(parameters: list[nn.Parameter], settings: TrainSettings) -> Optimizer:
-    return SGD(
-        parameters,
-        settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-
-
-OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSettings], Optimizer]] = {
-    "adam": _adam,
-    "sgd": _sgd,
-}
-
-
 def build_optimiser(net: nn.Module, settings: TrainSettings) -> Optimizer:
     """Return the optimiser of all parameters of `net` that are trained."""
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    return OPTIMISERS[settings.optimiser](trained, settings)
-
-
-def _constant(_: float) -> float:
-    return 1.0
-
-
-def _cosine(progress: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _steps(progress: float) -> float:
-    """Divide by ten after 40 % and after 70 %: epochs 80 and 140 of 200 (section IV.A)."""
-    return 0.1 ** ((progress >= 0.4) + (progress >= 0.7))
-
-
-def _linear(progress: float) -> float:
-    return min(1.0, 2 * (1 - progress))
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": _constant,
-    "cosine": _cosine,
-    "steps": _steps,
-    "linear": _linear,
-}
-
-
-def learning_rate_factor(schedule: str, progress: float) -> float:
-    """Return the factor at `progress`, the finished share of all steps, in [0, 1)."""
-    return SCHEDULES[schedule](progress)
-
-
-_LOOK_EVERY = 20
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimiser == "sgd":
+        return SGD(trained, rate, momentum=settings.momentum, weight_decay=decay)
+    return Adam(trained, rate, (settings.momentum, _SECOND_BETA), weight_decay=decay)
 
 
 class Diverged(SrnetError):
-    """Say that a loss or a weight is no longer a finite number."""
+    """A loss or a weight is no longer a finite number."""
 
 
 @dataclass(frozen=True)
-class _Player:
-    """A network, the same network set up for its device, and its optimiser."""
+class _Optimised:
+    """A network, the same set up by Fabric for its device, and its optimiser."""
 
     net: nn.Module
-    placed: Any
+    module: Any
     optimiser: Optimizer
-
-    def tensors(self) -> dict[str, Tensor]:
-        return named("net", self.net.state_dict()) | named(
-            "optimiser", optimiser_tensors(self.optimiser)
-        )
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        self.net.load_state_dict(under("net", tensors))
-        restore_optimiser(self.optimiser, under("optimiser", tensors))
 
 
 class Trainer:
-    """Trains one network; the discriminator exists only where its weight is not 0.
+    """Train one network, and a discriminator where the adversarial loss has a weight.
 
     Parameters
     ----------
@@ -152,51 +96,65 @@ class Trainer:
     def __init__(
         self, net: Net, settings: TrainSettings, size: int, seed: int, fabric: Fabric
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._seed = seed
         self._fabric = fabric
         torch.manual_seed(seed)
-        self._generator = self._player(build_net(net, size))
-        self._average: AveragedModel | None = None
+        self._generator = self._set_up(build_net(net, size))
+        self._ema: AveragedModel | None = None
         if settings.ema_decay > 0:
             rule = get_ema_multi_avg_fn(settings.ema_decay)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(self._generator.net, multi_avg_fn=rule, use_buffers=True)
-        self._discriminator: _Player | None = None
+            self._ema = AveragedModel(self._generator.net, multi_avg_fn=rule, use_buffers=True)
+        self._discriminator: _Optimised | None = None
         if settings.loss.adversarial > 0:
-            self._discriminator = self._player(Discriminator(net.width or 1.0))
+            self._discriminator = self._set_up(Discriminator(net.width or 1.0))
+
+    def _set_up(self, net: nn.Module) -> _Optimised:
+        optimiser = build_optimiser(net, self.settings)
+        module: Any = torch.compile(net) if self.settings.compile else net
+        return _Optimised(net, *self._fabric.setup(module, optimiser))
+
+    @property
+    def _optimised(self) -> dict[str, _Optimised]:
+        both = {"network": self._generator, "discriminator": self._discriminator}
+        return {name: each for name, each in both.items() if each is not None}
 
     @property
     def net(self) -> Reconstructor:
-        """Return the network to validate and keep: the average where there is one."""
-        kept: Any = self._generator.net if self._average is None else self._average.module
+        """Return the network to validate and keep: with averaged weights if there are any."""
+        kept: Any = self._generator.net if self._ema is None else self._ema.module
         return cast(Reconstructor, kept)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that the next epoch depends on."""
-        tensors = named("generator", self._generator.tensors())
-        if self._average is not None:
-            tensors |= named("average", self._average.state_dict())
-        if self._discriminator is not None:
-            tensors |= named("discriminator", self._discriminator.tensors())
+        tensors = {} if self._ema is None else add_prefix("ema", self._ema.state_dict())
+        for name, each in self._optimised.items():
+            tensors |= add_prefix(f"{name}.weights", each.net.state_dict())
+            tensors |= add_prefix(f"{name}.optimiser", optimiser_tensors(each.optimiser))
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `tensors` returned."""
-        self._generator.restore(under("generator", tensors))
-        if self._average is not None:
-            self._average.load_state_dict(under("average", tensors))
-        if self._discriminator is not None:
-            self._discriminator.restore(under("discriminator", tensors))
+        """Restore what `tensors` returned."""
+        if self._ema is not None:
+            self._ema.load_state_dict(strip_prefix("ema", tensors))
+        for name, each in self._optimised.items():
+            each.net.load_state_dict(strip_prefix(f"{name}.weights", tensors))
+            restore_optimiser(each.optimiser, strip_prefix(f"{name}.optimiser", tensors))
 
     def steps(self, samples: int) -> int:
         """Return the optimiser steps of one epoch."""
-        return math.ceil(samples / self._scans_a_step())
+        return math.ceil(samples / self._samples_per_step)
+
+    @property
+    def _samples_per_step(self) -> int:
+        settings = self.settings
+        return settings.batch_size * settings.accumulate * self._fabric.world_size
 
     def epoch(self, epoch: int, samples: Samples) -> Iterator[dict[str, float]]:
-        """Train one epoch, counted from 0, and yield the mean terms so far now and then.
+        """Train one epoch, counted from 0, and yield the mean loss terms so far.
 
-        Yields once per step; the mapping is empty where no values were looked
-        at, and complete at the last step.
+        Yields once per step: an empty mapping for most steps, and the means of the whole
+        epoch at the last.
 
         Raises
         ------
@@ -204,135 +162,125 @@ class Trainer:
             If a term is not finite, or a weight at the end of the epoch.
         """
         # Seeded anew, so that an epoch needs no random state of its predecessors.
-        torch.manual_seed(self._epoch_seed(epoch) + self._fabric.global_rank)
+        seed = self._seed * 1_000_003 + 1009 * epoch
+        torch.manual_seed(seed + self._fabric.global_rank)
         self._generator.net.train()
         steps = self.steps(len(samples))
         sums: dict[str, Tensor] = {}
-        for step, batches in enumerate(self._batches(epoch, samples)):
-            self._set_learning_rate((epoch + step / steps) / self._settings.epochs)
+        for done, batches in enumerate(self._batches(samples, seed)):
+            self._set_learning_rate((epoch + done / steps) / self.settings.epochs)
             for name, value in self.step(batches).items():
-                sums[name] = sums.get(name, torch.zeros_like(value)) + value
-            looked_at = step + 1 == steps or (step + 1) % _LOOK_EVERY == 0
-            means = self._means(sums, step + 1) if looked_at else {}
-            if step + 1 == steps:
-                # A gradient can be lost behind a finite loss; what is kept must not be.
+                sums[name] = sums[name] + value if name in sums else value
+            last = done + 1 == steps
+            means = self._means(sums, done + 1) if last or (done + 1) % _MEANS_EVERY == 0 else {}
+            if last:
+                # A gradient can be NaN although the loss is finite.
                 self._check_weights()
             yield means
 
-    def _player(self, net: nn.Module) -> _Player:
-        optimiser = build_optimiser(net, self._settings)
-        module: Any = torch.compile(net) if self._settings.compile else net
-        placed, ready = self._fabric.setup(module, optimiser)
-        return _Player(net, placed, ready)
-
-    def _epoch_seed(self, epoch: int) -> int:
-        return self._seed * 1_000_003 + 1009 * epoch
-
-    def _scans_a_step(self) -> int:
-        settings = self._settings
-        return settings.batch_size * settings.accumulate * self._fabric.world_size
-
-    def _batches(self, epoch: int, samples: Samples) -> Iterator[list[Batch]]:
+    def _batches(self, samples: Samples, seed: int) -> Iterator[list[Batch]]:
         """Yield this process's batches of every step."""
-        order = epoch_order(len(samples), self._scans_a_step(), self._epoch_seed(epoch))
-        order = order.to(samples.ct.device)
-        for share in order.view(
-            -1, self._fabric.world_size, self._settings.accumulate, self._size
-        ):
-            mine = share[self._fabric.global_rank]
-            yield [samples.batch(index).to(self._fabric.device) for index in mine]
-
-    @property
-    def _size(self) -> int:
-        return self._settings.batch_size
+        fabric, settings = self._fabric, self.settings
+        order = epoch_order(len(samples), self._samples_per_step, seed).to(samples.ct.device)
+        shape = (-1, fabric.world_size, settings.accumulate, settings.batch_size)
+        for step in order.view(shape):
+            share = step[fabric.global_rank]
+            yield [samples.batch(index).to(fabric.device) for index in share]
 
     def _set_learning_rate(self, progress: float) -> None:
-        rate = self._settings.learning_rate
-        rate *= learning_rate_factor(self._settings.schedule, progress)
-        for player in (self._generator, self._discriminator):
-            for group in player.optimiser.param_groups if player else ():
+        rate = self.settings.learning_rate * SCHEDULES[self.settings.schedule](progress)
+        for each in self._optimised.values():
+            for group in each.optimiser.param_groups:
                 group["lr"] = rate
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        """Move the generator by one step, then the discriminator; return the mean terms.
+        """Train the generator by one step, then the discriminator; return the mean loss terms.
 
         Parameters
         ----------
         batches
-            As many as one step averages the gradients of, on this process's device.
+            The batches whose gradients one step averages, on this process's device.
         """
+        batches = [Batch(augment(b.views, self.settings.augment), b.target) for b in batches]
         values: dict[str, Tensor] = {}
-        seen = [
-            Batch(augment(each.views, self._settings.augment), each.target) for each in batches
-        ]
-        made = []
-        for index, batch in enumerate(seen):
-            last = index + 1 == len(seen)
-            with self._alone(self._generator, not last):
-                volume, terms = self._generate(batch)
-                self._fabric.backward(terms["loss"] / len(seen))
-            made.append(volume.detach())
-            _add(values, terms, len(seen))
-        self._descend(self._generator)
-        if self._average is not None:
-            self._average.update_parameters(self._generator.net)
+        predictions = []
+        for batch, sync in _with_last(batches):
+            with self._fabric.no_backward_sync(self._generator.module, enabled=not sync):
+                prediction, terms = self._generator_losses(batch)
+                self._fabric.backward(terms["loss"] / len(batches))
+            predictions.append(prediction.detach())
+            for name, term in terms.items():
+                part = term.detach() / len(batches)
+                values[name] = values[name] + part if name in values else part
+        _optimiser_step(self._generator)
+        if self._ema is not None:
+            self._ema.update_parameters(self._generator.net)
         if self._discriminator is not None:
-            _add(values, {"discriminator": self._judge(self._discriminator, seen, made)}, 1)
+            loss = self._discriminator_step(self._discriminator, batches, predictions)
+            values["discriminator"] = loss
         return values
 
-    def _generate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        volume = self._generator.placed(batch.views)
-        terms = weigh_terms(self._settings.loss.plain(), volume, batch.target)
+    def _generator_losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the prediction of a batch and its loss terms, their sum under `loss`."""
+        prediction = self._generator.module(batch.views)
+        terms = weigh_terms(self.settings.loss.plain(), prediction, batch.target)
         if self._discriminator is not None:
-            with self._alone(self._discriminator, True), _frozen(self._discriminator.net):
-                scores = self._discriminator.placed(batch.views.image, volume)
-            terms["adversarial"] = self._settings.loss.adversarial * lsgan_generator(scores)
-        return volume, {"loss": torch.stack(list(terms.values())).sum(), **terms}
+            module = self._discriminator.module
+            with self._fabric.no_backward_sync(module), _frozen(self._discriminator.net):
+                scores = module(batch.views.image, prediction)
+            terms["adversarial"] = self.settings.loss.adversarial * lsgan_generator(scores)
+        return prediction, {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
-    def _judge(
-        self, discriminator: _Player, batches: Sequence[Batch], made: Sequence[Tensor]
+    def _discriminator_step(
+        self, discriminator: _Optimised, batches: Sequence[Batch], predictions: Sequence[Tensor]
     ) -> Tensor:
+        """Train the discriminator by one step and return its mean loss."""
         total = torch.zeros((), device=self._fabric.device)
-        for index, (batch, volume) in enumerate(zip(batches, made, strict=True)):
-            with self._alone(discriminator, index + 1 < len(batches)):
+        pairs = list(zip(batches, predictions, strict=True))
+        for (batch, prediction), sync in _with_last(pairs):
+            with self._fabric.no_backward_sync(discriminator.module, enabled=not sync):
                 image = batch.views.image
-                # One pass over both: with several processes each pass must have its own reduction.
-                scores = discriminator.placed(
-                    torch.cat([image, image]), torch.cat([batch.target, volume])
+                # One pass for both: with several processes every pass needs its own reduction.
+                scores = discriminator.module(
+                    torch.cat([image, image]), torch.cat([batch.target, prediction])
                 )
                 loss = lsgan_discriminator(*scores.chunk(2)) / len(batches)
                 self._fabric.backward(loss)
             total += loss.detach()
-        self._descend(discriminator)
+        _optimiser_step(discriminator)
         return total
 
-    def _alone(self, player: _Player, enabled: bool) -> AbstractContextManager[Any]:
-        """Keep the processes from sharing gradients before the last batch of a step."""
-        return self._fabric.no_backward_sync(player.placed, enabled=enabled)
-
-    def _descend(self, player: _Player) -> None:
-        player.optimiser.step()
-        player.optimiser.zero_grad(set_to_none=True)
-
     def _check_weights(self) -> None:
-        for name, player in (("network", self._generator), ("discriminator", self._discriminator)):
-            weights = [each.detach().norm() for each in player.net.parameters()] if player else []
-            if weights and not bool(torch.stack(weights).isfinite().all()):
-                raise Diverged(f"a weight of the {name} is no finite number")
+        for name, each in self._optimised.items():
+            norms = torch.stack([weight.detach().norm() for weight in each.net.parameters()])
+            if not bool(norms.isfinite().all()):
+                raise Diverged(f"a weight of the {name} is not a finite number")
 
     def _means(self, sums: Mapping[str, Tensor], count: int) -> dict[str, float]:
+        """Return the means over steps and processes."""
         stacked = torch.stack([value.float() for value in sums.values()]) / count
         shared: Any = self._fabric.all_reduce(stacked, reduce_op="mean")
         means = dict(zip(sums, shared.tolist(), strict=True))
-        lost = [name for name, value in means.items() if not math.isfinite(value)]
-        if lost:
-            raise Diverged(f"the loss term '{lost[0]}' is {means[lost[0]]}")
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise Diverged(f"the loss term '{name}' is {value}")
         return means
+
+
+def _with_last(items: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
+    """Yield each item and whether it is the last, after which processes share gradients."""
+    for index, item in enumerate(items, start=1):
+        yield item, index == len(items)
+
+
+def _optimiser_step(trained: _Optimised) -> None:
+    trained.optimiser.step()
+    trained.optimiser.zero_grad(set_to_none=True)
 
 
 @contextmanager
 def _frozen(net: nn.Module) -> Iterator[None]:
-    """Keep a pass through `net` from making gradients of its weights."""
+    """Compute no gradients of the weights of `net` inside this context."""
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
@@ -341,9 +289,3 @@ def _frozen(net: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
-
-
-def _add(sums: dict[str, Tensor], values: Mapping[str, Tensor], count: int) -> None:
-    for name, value in values.items():
-        part = value.detach() / count
-        sums[name] = sums[name] + part if name in sums else part

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from srnet.config.base import overlay
-from srnet.config.run import Config
+from srnet.config.run import Config, printed_name
 from srnet.core.errors import SrnetError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +98,28 @@ def test_the_paper_recipe_is_the_papers():
     assert found == ("sgd", 0.01, 0.9, 0.001)
     assert (train.batch_size, train.epochs, train.validate_every) == (2, 200, 10)
     assert (2 * train.loss.mse, train.loss.igdl, train.loss.ffl) == (0.5, 0.25, 0.25)
+
+
+def test_methods_are_printed_as_the_paper_prints_them():
+    methods = {
+        "psr": "PSR",
+        "sit": "SIT",
+        "x2ct": "X2CT",
+        "ete": "ETE",
+        "srnet3d": "3DSRNet",
+        "srnet3d_no_aspp": "without ASPP",
+        "srnet3d_no_srct": "without SRCT",
+        "srnet3d_no_srte": "without SRTE",
+        "srnet3d_eq12": "3DSRNet, eq. 12",
+        "srnet3d_no_igdl": "without IGDL3D",
+        "srnet3d_no_ffl": "without FFL3D",
+        "srnet3d_dc": "3DSRNet + ML-EM",
+    }
+    assert list(Config().methods) == list(methods)
+    assert {row: printed_name(row) for row in methods} == methods
+    assert printed_name("x2ct_dc") == "X2CT + ML-EM"
+
+
+def test_a_method_of_the_users_own_keeps_its_words():
+    assert printed_name("my_net_2") == "my net 2"
+    assert printed_name("my_net_dc") == "my net dc"

@@ -2,11 +2,9 @@
 
 import h5py
 import numpy as np
-import pytest
 import torch
 
-from srnet.core.errors import SrnetError
-from srnet.dataset.tensors import epoch_order, load_samples, make_views
+from srnet.dataset.tensors import epoch_order, load_samples
 
 
 def test_values_are_those_of_the_file(sets):
@@ -25,14 +23,6 @@ def test_gamma_changes_images_and_not_line_integrals(sets):
     plain, corrected = (load_samples(sets[0], gamma).views for gamma in (False, True))
     assert torch.equal(plain.integral, corrected.integral)
     assert corrected.image.mean() < plain.image.mean()
-
-
-def test_a_source_inside_the_volume_is_refused():
-    grey, scale = np.ones((1, 2, 32, 32), np.float32), np.ones((1, 2), np.float32)
-    spacing = np.array([[5.0, 2.0, 2.0]])
-    make_views(grey, scale, spacing, 80.0, gamma=False)
-    with pytest.raises(SrnetError, match=r"77 mm .* stands inside a volume that reaches 77\.5 mm"):
-        make_views(grey, scale, spacing, 77.0, gamma=False)
 
 
 def test_an_epoch_sees_every_sample_and_fills_its_last_step():

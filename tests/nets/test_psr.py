@@ -1,3 +1,5 @@
+"""PatRecon: its bottleneck, and its levels at smaller sizes."""
+
 from typing import Any
 
 import pytest

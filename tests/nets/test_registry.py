@@ -1,10 +1,12 @@
+"""What every network of the registry guarantees."""
+
 from typing import Any
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 
-from srnet.config.nets import Net
+from srnet.config.nets import NETWORKS, parse_net
+from srnet.config.run import Config
 from srnet.nets.registry import NETS, build_body, build_net
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -21,7 +23,7 @@ SIZE = 32
 
 
 def settings(variant, width=0.125):
-    return TypeAdapter(Net).validate_python({**VARIANTS[variant], "width": width})
+    return parse_net({**VARIANTS[variant], "width": width})
 
 
 @pytest.fixture(params=VARIANTS)
@@ -35,30 +37,34 @@ def net(variant):
     return build_net(settings(variant), SIZE)
 
 
-def test_every_settings_class_has_its_module():
-    annotated: Any = Net
-    union = annotated.__origin__.__args__
-    assert sorted(NETS) == sorted(member.model_fields["name"].default for member in union)
+def test_every_settings_class_has_a_builder_a_label_and_a_default_method():
+    assert sorted(NETS) == sorted(NETWORKS)
+    assert len({network.label for network in NETWORKS.values()}) == len(NETWORKS)
+    methods = Config().methods
+    for name, network in NETWORKS.items():
+        assert isinstance(network.label, str)
+        assert "label" not in network().plain()
+        assert methods[name].net == network()
 
 
 def test_a_volume_of_the_right_shape_comes_out(net, views, volume):
-    made = net(views)
-    assert made.shape == volume.shape
-    assert made.dtype == torch.float32
-    assert made.min() >= 0
+    prediction = net(views)
+    assert prediction.shape == volume.shape
+    assert prediction.dtype == torch.float32
+    assert prediction.min() >= 0
 
 
 def test_exact_zeros_are_possible(variant, net, views):
     torch.nn.init.constant_(net.body.final.bias, -1e4)
     empty = (net(views) == 0).float().mean()
-    # Physics makes a back-projection of nothing, empty where a ray meets no bone.
+    # With physics an empty volume becomes a back-projection, 0 where rays meet no bone.
     assert 0.5 < empty < 1 if "physics" in variant else empty == 1
 
 
 def test_the_output_starts_alive_and_small(net, views):
-    made = net(views)
-    assert 0 < made.mean() < 0.2
-    assert made.std() < 0.3
+    prediction = net(views)
+    assert 0 < prediction.mean() < 0.2
+    assert prediction.std() < 0.3
 
 
 def test_gradient_reaches_every_trained_parameter(net, views, volume):

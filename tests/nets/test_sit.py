@@ -1,3 +1,5 @@
+"""Single-image tomography: its skips carry detail."""
+
 import pytest
 import torch
 

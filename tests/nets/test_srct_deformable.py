@@ -1,3 +1,5 @@
+"""Deformable attention against its definition, and what it changes."""
+
 import itertools
 from math import floor
 

@@ -1,3 +1,5 @@
+"""Attention over merged maps, eq. 2, and what it changes."""
+
 import torch
 
 from srnet.nets.srct_pyramid import PyramidSrct, _Attention

@@ -1,3 +1,5 @@
+"""3DSRNet: its switches, its start as X2CT-GAN, and ASPP."""
+
 import pytest
 import torch
 

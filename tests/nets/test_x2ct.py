@@ -1,3 +1,5 @@
+"""X2CT-GAN: the frames of its views, and the layers that only a count needs."""
+
 from typing import Any
 
 import pytest

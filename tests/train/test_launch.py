@@ -34,7 +34,7 @@ def test_two_processes_are_one_with_twice_the_batch(make_run, sets, tmp_path, ch
 
 def test_a_failure_of_a_process_is_told():
     with pytest.raises(SrnetError, match="1 x 1 processes failed with status"):
-        launch(TrainSettings(), 1, {"run": {"net": {"name": "nonsense"}}, "paths": {}})
+        launch(TrainSettings(), 1, {"run": {"net": {"name": "nonsense"}}, "files": []})
 
 
 def test_several_nodes_need_slurm(monkeypatch):

@@ -1,3 +1,5 @@
+"""Loss terms by their equations, symmetries and gradients."""
+
 import pytest
 import torch
 from focal_frequency_loss import FocalFrequencyLoss
@@ -28,56 +30,56 @@ def pair():
 
 
 def test_zero_at_equality_with_a_finite_gradient(loss):
-    made, _ = pair()
-    made.requires_grad_()
-    value = loss(made, made.detach().clone())
+    prediction, _ = pair()
+    prediction.requires_grad_()
+    value = loss(prediction, prediction.detach().clone())
     value.backward()
     assert float(value) == 0
-    assert made.grad is not None
-    assert torch.isfinite(made.grad).all()
+    assert prediction.grad is not None
+    assert torch.isfinite(prediction.grad).all()
 
 
 def test_positive_and_symmetric(loss):
-    made, real = pair()
-    assert float(loss(made, real)) > 0
-    torch.testing.assert_close(loss(made, real), loss(real, made))
+    prediction, target = pair()
+    assert float(loss(prediction, target)) > 0
+    torch.testing.assert_close(loss(prediction, target), loss(target, prediction))
 
 
 def test_the_batch_is_averaged(loss):
-    made, real = pair()
-    parts = [loss(made[i : i + 1], real[i : i + 1]) for i in range(2)]
-    torch.testing.assert_close(loss(made, real), torch.stack(parts).mean())
+    prediction, target = pair()
+    parts = [loss(prediction[i : i + 1], target[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(loss(prediction, target), torch.stack(parts).mean())
 
 
 @pytest.mark.parametrize("name", [name for name in VOLUME_LOSSES if name != "ffl"])
 def test_the_gradient_is_that_of_finite_differences(name):
-    made, real = pair()
-    made.requires_grad_()
-    assert torch.autograd.gradcheck(lambda volume: VOLUME_LOSSES[name](volume, real), made)
+    prediction, target = pair()
+    prediction.requires_grad_()
+    assert torch.autograd.gradcheck(lambda volume: VOLUME_LOSSES[name](volume, target), prediction)
 
 
 def test_the_gradient_of_ffl_holds_its_weights_constant():
-    made, real = pair()
-    spectrum = torch.fft.fftn(made - real, dim=(2, 3, 4), norm="ortho").abs()
+    prediction, target = pair()
+    spectrum = torch.fft.fftn(prediction - target, dim=(2, 3, 4), norm="ortho").abs()
     weight = spectrum / spectrum.amax(dim=(2, 3, 4), keepdim=True)
 
     def with_constant_weights(volume):
-        difference = torch.fft.fftn(volume - real, dim=(2, 3, 4), norm="ortho")
+        difference = torch.fft.fftn(volume - target, dim=(2, 3, 4), norm="ortho")
         return (weight * difference.abs() ** 2).mean()
 
-    made.requires_grad_()
-    assert torch.autograd.gradcheck(with_constant_weights, made)
-    ours = torch.autograd.grad(ffl(made, real), made)[0]
-    theirs = torch.autograd.grad(with_constant_weights(made), made)[0]
+    prediction.requires_grad_()
+    assert torch.autograd.gradcheck(with_constant_weights, prediction)
+    ours = torch.autograd.grad(ffl(prediction, target), prediction)[0]
+    theirs = torch.autograd.grad(with_constant_weights(prediction), prediction)[0]
     torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("alpha", [1.0, 2.0])
 def test_ffl_of_images_is_the_public_one(alpha):
     torch.manual_seed(0)
-    made, real = torch.rand(3, 2, 16, 12), torch.rand(3, 2, 16, 12)
-    expected = FocalFrequencyLoss(alpha=alpha)(made, real)
-    torch.testing.assert_close(ffl(made, real, alpha=alpha, axes=(2, 3)), expected)
+    prediction, target = torch.rand(3, 2, 16, 12), torch.rand(3, 2, 16, 12)
+    expected = FocalFrequencyLoss(alpha=alpha)(prediction, target)
+    torch.testing.assert_close(ffl(prediction, target, alpha=alpha, axes=(2, 3)), expected)
 
 
 def test_ffl_is_three_dimensional():
@@ -92,17 +94,17 @@ def test_ffl_is_three_dimensional():
 
 
 def test_igdl_is_equation_7_written_out():
-    made, real = pair()
+    prediction, target = pair()
     total = 0.0
     for axis in (3, 4):
-        length = made.shape[axis]
+        length = prediction.shape[axis]
         terms = []
         for i in range(1, length):
-            step_made = (made.select(axis, i) - made.select(axis, i - 1)).abs()
-            step_real = (real.select(axis, i) - real.select(axis, i - 1)).abs()
-            terms.append((step_made - step_real).abs())
+            predicted_step = (prediction.select(axis, i) - prediction.select(axis, i - 1)).abs()
+            target_step = (target.select(axis, i) - target.select(axis, i - 1)).abs()
+            terms.append((predicted_step - target_step).abs())
         total += float(torch.stack(terms).mean())
-    assert float(igdl(made, real)) == pytest.approx(total)
+    assert float(igdl(prediction, target)) == pytest.approx(total)
 
 
 def test_igdl_feels_edges_across_slices_only_with_its_third_axis():
@@ -113,19 +115,19 @@ def test_igdl_feels_edges_across_slices_only_with_its_third_axis():
 
 
 def test_igdl_ignores_offset_and_sign_of_edges():
-    made, _ = pair()
-    assert float(igdl(made + 3, made)) == pytest.approx(0)
-    assert float(igdl(-made, made)) == pytest.approx(0)
+    prediction, _ = pair()
+    assert float(igdl(prediction + 3, prediction)) == pytest.approx(0)
+    assert float(igdl(-prediction, prediction)) == pytest.approx(0)
 
 
 def test_projection_cannot_tell_what_moves_along_no_axis():
     """Two voxels and their mirror image have the same three projections."""
-    made, real = torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 2)
+    prediction, target = torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 2)
     for corner in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0)):
-        made[(0, 0, *corner)] = 1
-        real[(0, 0, *(1 - i for i in corner))] = 1
-    assert float(projection_l1(made, real)) == 0
-    assert float(VOLUME_LOSSES["mse"](made, real)) == 1
+        prediction[(0, 0, *corner)] = 1
+        target[(0, 0, *(1 - i for i in corner))] = 1
+    assert float(projection_l1(prediction, target)) == 0
+    assert float(VOLUME_LOSSES["mse"](prediction, target)) == 1
 
 
 def test_least_squares_gan():
@@ -142,8 +144,10 @@ def test_every_weight_has_its_term():
 
 
 def test_weighted_terms_leave_out_what_weighs_nothing():
-    made, real = (volume.to(torch.bfloat16) for volume in pair())
-    terms = weigh_terms({"mse": 2.0, "l1": 0.0, "adversarial": 1.0}, made, real)
+    prediction, target = (volume.to(torch.bfloat16) for volume in pair())
+    terms = weigh_terms({"mse": 2.0, "l1": 0.0, "adversarial": 1.0}, prediction, target)
     assert list(terms) == ["mse"]
     assert terms["mse"].dtype == torch.float32
-    torch.testing.assert_close(terms["mse"], 2 * (made.float() - real.float()).square().mean())
+    torch.testing.assert_close(
+        terms["mse"], 2 * (prediction.float() - target.float()).square().mean()
+    )

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 
 from srnet.acquire.acquire import acquire, list_scans
 from srnet.config.cohort import CohortSettings
-from srnet.config.nets import Net
+from srnet.config.nets import parse_net
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 from srnet.dataset.pack_dataset import Sample, write_samples
@@ -54,7 +53,7 @@ def test_the_loss_falls_below_a_tenth_of_all_zero(name, scans):
     settings = TrainSettings.parse(
         {"learning_rate": learning_rate, "schedule": "constant", "epochs": steps}
     )
-    net = TypeAdapter(Net).validate_python({"name": name, "width": 0.25})
+    net = parse_net({"name": name, "width": 0.25})
     torch.set_num_threads(1)
     trainer = Trainer(net, settings, SIZE, 0, build_fabric(settings))
     all_zero = float(scans.batch(torch.arange(2)).target.square().mean())

@@ -27,17 +27,17 @@ def make_model(make_run, tmp_path):
 
 
 def test_predictions_are_those_of_the_network(make_model, sets, tmp_path):
-    model, made = make_model(), tmp_path / "srnet3d_dc.h5"
-    predict(model, sets[1], made, threads=1)
+    model, written = make_model(), tmp_path / "srnet3d_dc.h5"
+    predict(model, sets[1], written, threads=1)
     samples = load_samples(sets[1], gamma=False)
-    with h5py.File(made) as file, torch.inference_mode():
+    with h5py.File(written) as file, torch.inference_mode():
         assert file.attrs["row"] == "srnet3d_dc"
         assert tuple(file["scan"].asstr()[:]) == samples.scans
         second = load_model(model).net(samples.batch(torch.tensor([1])).views)
         np.testing.assert_allclose(file["ct"][1], second[0, 0], rtol=1e-4, atol=1e-6)
     again = tmp_path / "again" / "srnet3d_dc.h5"
     predict(model, sets[1], again, threads=1)
-    assert again.read_bytes() == made.read_bytes()
+    assert again.read_bytes() == written.read_bytes()
 
 
 def test_a_model_of_another_size_or_geometry_is_refused(make_model, sets, tmp_path):

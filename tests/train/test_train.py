@@ -13,15 +13,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
 from srnet.train.checkpoint import load_model, load_tensors
-from srnet.train.train import Paths, resume_file, train
+from srnet.train.train import resume_path, train
 from srnet.train.trainer import Trainer
 
 FULL = {
     "net": {"name": "x2ct", "views": 1},  # has dropout
     "accumulate": 2,
-    "average": 0.5,
+    "ema_decay": 0.5,
     "augment": {"gain": 0.1, "noise": 0.02},
     "loss": {"igdl": 0.1, "ffl": 0.1, "adversarial": 0.1},
 }
@@ -36,11 +37,11 @@ def run_training(run, sets, folder):
 
 def test_same_bytes_twice_and_other_bytes_with_another_seed(make_run, sets, tmp_path):
     first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    made = run_training(make_run(**FULL), sets, first)
+    whole = run_training(make_run(**FULL), sets, first)
     again = run_training(make_run(**FULL), sets, second)
-    assert [path.read_bytes() for path in made] == [path.read_bytes() for path in again]
+    assert [path.read_bytes() for path in whole] == [path.read_bytes() for path in again]
     different, _ = run_training(make_run(seed=2, **FULL), sets, other)
-    assert different.read_bytes() != made[0].read_bytes()
+    assert different.read_bytes() != whole[0].read_bytes()
 
 
 def test_model_says_how_it_was_made_and_history_has_every_epoch(make_run, sets, tmp_path):
@@ -87,8 +88,8 @@ def test_a_run_broken_off_inside_an_epoch_ends_the_same(
 
 def test_only_the_same_training_is_resumed(make_run, sets, tmp_path):
     def name(run, training=sets[0]):
-        paths = Paths(training, sets[1], tmp_path / "model.safetensors", tmp_path / "history.csv")
-        return resume_file(run, paths)
+        data = {"train": file_digest(training), "validation": file_digest(sets[1])}
+        return resume_path(run, data, tmp_path)
 
     run = make_run()
     others = [
@@ -107,13 +108,8 @@ def test_kill_9_at_any_moment_ends_the_same(make_run, sets, tmp_path):
     run = make_run(epochs=4)
     whole, _ = run_training(run, sets, tmp_path / "whole")
     broken = tmp_path / "broken"
-    paths = {
-        "train_set": str(sets[0]),
-        "validation_set": str(sets[1]),
-        "model": str(broken / "model.safetensors"),
-        "history": str(broken / "history.csv"),
-    }
-    job = json.dumps({"run": run.plain(), "paths": paths})
+    files = [*map(str, sets), str(broken / "model.safetensors"), str(broken / "history.csv")]
+    job = json.dumps({"run": run.plain(), "files": files})
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for enough in (1, 2, 3, None):
         process = subprocess.Popen(
@@ -139,15 +135,15 @@ def _lines(path):
 def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_state(
     make_run, sets, tmp_path, monkeypatch
 ):
-    taken, steps = Trainer._generate, []
+    taken, steps = Trainer._generator_losses, []
 
     def break_down(self, batch):
         steps.append(1)
-        volume, terms = taken(self, batch)
+        prediction, terms = taken(self, batch)
         factor = float("nan") if len(steps) > 4 else 1.0
-        return volume, {name: factor * value for name, value in terms.items()}
+        return prediction, {name: factor * value for name, value in terms.items()}
 
-    monkeypatch.setattr(Trainer, "_generate", break_down)
+    monkeypatch.setattr(Trainer, "_generator_losses", break_down)
     with pytest.raises(SrnetError, match=r"epoch 2: the loss term 'loss' is nan.*epoch 1, in the"):
         run_training(make_run(epochs=3), sets, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
@@ -185,7 +181,7 @@ def test_a_lost_gradient_behind_a_finite_loss_spoils_no_state(
     assert (tmp_path / "model.safetensors").exists()
 
 
-def test_a_dead_output_stops_with_the_cure(make_run, sets, tmp_path):
+def test_empty_predictions_stop_the_training_with_the_cure(make_run, sets, tmp_path):
     run = make_run(net={"output": "relu"}, learning_rate=1.0, epochs=2)
     with pytest.raises(SrnetError, match=r"empty volumes.*optimiser"):
         run_training(run, sets, tmp_path)

@@ -1,3 +1,5 @@
+"""The texture encoding by its definitions, eqs 3 to 6."""
+
 import pytest
 import torch
 
@@ -27,9 +29,9 @@ def test_a_pixel_is_encoded_in_its_nearest_levels(count):
 def test_a_map_of_one_value_stays_finite():
     texture = Texture(channels=4, edge=8, width=0.125)
     constant = torch.zeros(2, 4, 8, 8, requires_grad=True)
-    made = texture(constant)
-    made.square().sum().backward()
-    assert torch.isfinite(made).all()
+    prediction = texture(constant)
+    prediction.square().sum().backward()
+    assert torch.isfinite(prediction).all()
     assert constant.grad is not None
     assert torch.isfinite(constant.grad).all()
 

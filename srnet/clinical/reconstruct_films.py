@@ -29,7 +29,7 @@ from srnet.clinical.prepare_film import PreparedFilm, prepare_film
 from srnet.clinical.scale import Scale, settle_scale
 from srnet.config.clinical import ClinicalSettings
 from srnet.core.atomic import refuse_existing
-from srnet.evaluate.reprojection import ViewConsistency, compare, reproject
+from srnet.evaluate.reprojection import ViewConsistency, reproject, view_consistency
 from srnet.export.model_folder import ModelFolder, open_model
 from srnet.imaging.geometry import View
 from srnet.imaging.volume import Volume
@@ -168,7 +168,7 @@ def reconstruct_case(case: Case, model: ModelFolder, settings: ClinicalSettings)
         volume=volume,
         mesh=mesh,
         drrs=drrs,
-        consistency={view: compare(drrs[view], prepared[view].grey) for view in View},
+        consistency={view: view_consistency(drrs[view], prepared[view].grey) for view in View},
         findings=tuple(by_severity(findings)),
         model=model,
         seconds=clock.seconds,

@@ -21,9 +21,6 @@ from srnet.config.nets import (
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 
-BASELINES = ("all_zero", "mean_volume", "nearest_neighbour", "back_projection", "ipf")
-"""Predictions that no training made; a network must beat them."""
-
 
 class MethodSettings(Settings):
     """One trained method: a network, and what its training changes."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
-from srnet.dataset.pack_dataset import Sample
+from srnet.dataset.hdf5 import Sample
 from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Axis, Grid, Volume
 from srnet.imaging.xray import Xray

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.config.run import BASELINES
 from srnet.core.atomic import atomic_folder, refuse_existing, write_text
 from srnet.core.errors import SrnetError
 from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
-from srnet.dataset.split_cohort import read_split
+from srnet.dataset.split import read_split
+from srnet.evaluate.baselines import BASELINES
 from srnet.evaluate.evaluate import read_scores
-from srnet.evaluate.reprojection import compare, reproject
+from srnet.evaluate.reprojection import reproject, view_consistency
 from srnet.export.model_folder import Reference, write_manifest
 from srnet.export.xray_statistics import XrayStatistics, view_statistics
 from srnet.imaging.geometry import ConeBeam, View
@@ -266,7 +266,7 @@ def reference(run: RunFiles, test: DataSet) -> Reference:
         volume = Volume(predictions.network_volume(index), test.grid(index))
         drrs = reproject(volume, beam)
         for view, xray in zip(View, test.xrays(index), strict=True):
-            correlations[view].append(compare(drrs[view], xray.grey).correlation)
+            correlations[view].append(view_consistency(drrs[view], xray.grey).correlation)
     return Reference(
         scans=len(predictions),
         correlation_p05=_quantile(correlations, 0.05),

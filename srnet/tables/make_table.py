@@ -99,31 +99,24 @@ def build_table(
         method = methods.get(name, Traits("", published=False))
         values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
         values |= flops.get(name, dict.fromkeys(COUNTS, np.nan))
+        intervals = bootstrap_intervals(frame, COLUMNS)
+        printed = printed_scores(table, method)
         rows.append(
             {
                 "Method": printed_name(name),
                 **{part: method.sign(part) for part in signs},
                 **{metric: values[metric] for metric in METRICS},
-                **_ends(bootstrap_intervals(frame, COLUMNS)),
-                **_printed(table, method),
+                **{
+                    f"{metric}_{end}": value
+                    for metric, ends in intervals.items()
+                    for end, value in zip(("low", "high"), ends, strict=True)
+                },
+                **{f"{metric.name}_printed": printed.get(metric.name, np.nan) for metric in PAPER},
             }
         )
     fixed = (*notes, *reasons(scores, COLUMNS), _interval_note(scores), _PRINTED_NOTE)
     record = f"record: {record_id() or 'none, made outside a recorded job'}"
     return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
-
-
-def _ends(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
-    return {
-        f"{metric}_{end}": value
-        for metric, ends in intervals.items()
-        for end, value in zip(("low", "high"), ends, strict=True)
-    }
-
-
-def _printed(table: str, method: Traits) -> dict[str, float]:
-    printed = printed_scores(table, method)
-    return {f"{column.name}_printed": printed.get(column.name, np.nan) for column in PAPER}
 
 
 def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,22 +1,13 @@
-"""What the paper prints in its Tables I-III, keyed by what a method is.
-
-How rows of the tables are called in print.
-"""
+"""The names of rows in print, and what the paper prints for them in its Tables I-III."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-_BASELINES = {
-    "all_zero": "All zero",
-    "mean_volume": "Mean volume",
-    "nearest_neighbour": "Nearest scan",
-    "back_projection": "Back-projection",
-    "ipf": "IPF of the mean",
-}
+from srnet.evaluate.baselines import BASELINES
 
-_PRINTED = {
-    **_BASELINES,
+# To be replaced by the `printed_name` of the methods in srnet/config/run.py.
+_METHODS = {
     "psr": "PSR",
     "sit": "SIT",
     "x2ct": "X2CT",
@@ -33,14 +24,18 @@ _PRINTED = {
 }
 
 
+def _method_name(row: str) -> str:
+    return _METHODS.get(row, row.replace("_", " "))
+
+
 def printed_name(row: str) -> str:
-    """Return the name of a row as the paper prints it, or the row itself."""
-    return _PRINTED.get(row, row.replace("_", " "))
+    """Return the name of a row in print; a method without one keeps its words."""
+    return BASELINES.get(row) or _method_name(row)
 
 
 def is_baseline(row: str) -> bool:
     """Return whether a row of the tables was made without training."""
-    return row in _BASELINES
+    return row in BASELINES
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Block:
 
 
 def reasons(scores: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[str]:
-    """Say of every metric that scores lack why they do, one line each."""
+    """Return a line for every metric without a value for some scores, with the reason."""
     lines = []
     for metric in metrics:
         missing = sum(int(frame[metric].isna().sum()) for frame in scores.values())

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from srnet.evaluate.regions import region_scores
 
 from srnet.core.errors import SrnetError
-from srnet.evaluate.regions import region_scores
 from srnet.imaging.volume import canonical, import_image
 
 SPACING_MM = (2.0, 1.0, 1.0)

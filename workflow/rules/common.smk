@@ -11,8 +11,9 @@ from srnet.acquire.scan import GENERATED
 from srnet.clinical.case import read_cases
 from srnet.export.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
-from srnet.config.run import BASELINES, Config
+from srnet.config.run import Config
 from srnet.core.errors import SrnetError
+from srnet.evaluate.baselines import BASELINES
 from srnet.provenance.claim import join
 from srnet.provenance.code import code_digest, code_listing
 from srnet.provenance.claim import Run, start_run

@@ -4,7 +4,8 @@ from _job import job
 
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import SplitSettings
-from srnet.dataset.split_cohort import read_digests, split_cohort, write_rejected, write_split
+from srnet.dataset.split import write_rejected, write_split
+from srnet.dataset.split_cohort import read_digests, split_cohort
 
 with job(snakemake):
     params = snakemake.params

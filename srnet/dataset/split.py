@@ -72,7 +72,7 @@ def read_split(path: str | Path) -> list[SplitScan]:
             raise SrnetError(
                 f"{path}: columns are {reader.fieldnames}, expected {names}, separated by tabs"
             )
-        rows = [SplitScan(**row) for row in reader]
+        rows = [SplitScan(**row) for row in reader]  # type: ignore[arg-type]
     for row in rows:
         if row.part not in get_args(Part):
             raise SrnetError(

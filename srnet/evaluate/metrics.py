@@ -87,7 +87,8 @@ class ScoredPair:
             (volume.astype(np.float64) * TARGET_MAX + _ROUNDING).astype(np.int32)
             for volume in (self.prediction, self.target)
         )
-        return prediction - target
+        difference: NDArray[np.int32] = prediction - target
+        return difference
 
     @cached_property
     def squared_truncated_error(self) -> NDArray[np.float64]:

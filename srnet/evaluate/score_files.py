@@ -150,7 +150,7 @@ def _check_scale(
     low, high = float(values.min()), float(values.max())
     if low < accepted[0] or high > accepted[1]:
         raise SrnetError(
-            f"{path}: network values run from {low:g} to {high:g} instead of 0 to 1; .npy arrays "
-            f"hold clip(HU + {HU_OFFSET}, 0, {TARGET_MAX}) / {TARGET_MAX} in bone, images the same "
-            "without the division"
+            f"{path}: network values run from {low:g} to {high:g} instead of 0 to 1; in bone "
+            f".npy arrays hold clip(HU + {HU_OFFSET}, 0, {TARGET_MAX}) / {TARGET_MAX}, images the "
+            "same without the division"
         )

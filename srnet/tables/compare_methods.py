@@ -94,7 +94,7 @@ def compare_rows(
                 "high": high,
                 "reference": reference,
             }
-            lines.append(line | _differences(metric, frame, frames.get(reference)))
+            lines.append({**line, **_differences(metric, frame, frames.get(reference))})
     table = pd.DataFrame(lines)
     table["p_holm_metric"] = np.nan
     for _, group in table.groupby("metric", sort=False):

@@ -91,7 +91,7 @@ def test_the_papers_values_stand_beside_ours(make):
     assert table.loc["All zero", [f"{c.name}_printed" for c in PAPER]].isna().all()
 
 
-def test_floors_have_no_operations(make):
+def test_baselines_have_no_operations(make):
     table = read(make(METHODS)).set_index("Method")
     assert table["FLOPs"].isna()["All zero"]
 

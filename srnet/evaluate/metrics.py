@@ -98,7 +98,8 @@ class ScoredPair:
     @cached_property
     def error(self) -> NDArray[Any]:
         """Return the absolute error of every voxel in levels."""
-        return np.abs(self.prediction - self.target) * TARGET_MAX
+        error: NDArray[Any] = np.abs(self.prediction - self.target) * TARGET_MAX
+        return error
 
     @cached_property
     def mean_squared_error(self) -> float:
@@ -213,14 +214,6 @@ def _mean_over_axes(score: Callable[[int], float]) -> float:
     return sum(score(axis) for axis in range(3)) / 3
 
 
-def _psnr(pair: ScoredPair) -> float:
-    return _mean_over_axes(lambda axis: _slice_psnr(pair, axis))
-
-
-def _slice_similarity(pair: ScoredPair) -> float:
-    return _mean_over_axes(lambda axis: slice_ssim(pair.target, pair.prediction, axis))
-
-
 def _reprojection(pair: ScoredPair) -> float | None:
     from srnet.evaluate.reprojection import reprojection_error
 
@@ -229,179 +222,61 @@ def _reprojection(pair: ScoredPair) -> float | None:
     return reprojection_error(pair.prediction, *pair.xrays, pair.spacing_mm)
 
 
-# fmt: off - a metric takes two or three lines of these tables
+# A formatter would give each of these words a line.
+# fmt: off
 PAPER = (
-    Metric(
-        "PSNR", "dB", "higher", 2, "slice-averaged PSNR, maximum 4095, 100 dB if identical", _psnr
-    ),
-    Metric("SSIM", "", "higher", 4, "slice-averaged SSIM, 7x7 uniform window", _slice_similarity),
-    Metric(
-        "CS",
-        "",
-        "higher",
-        4,
-        "cosine between the two volumes",
-        lambda pair: cosine(pair.target, pair.prediction),
-    ),
-    Metric(
-        "MAE",
-        "level",
-        "lower",
-        2,
-        "mean absolute error of truncated levels, all voxels",
-        lambda pair: float(np.abs(pair.truncated_error).mean()),
-    ),
-    Metric(
-        "MSE",
-        "level²",
-        "lower",
-        0,
-        "mean squared error of truncated levels, all voxels",
-        lambda pair: float(pair.squared_truncated_error.mean()),
-    ),
-    Metric(
-        "LPIPS",
-        "",
-        "lower",
-        4,
-        "learned perceptual distance, AlexNet, slices of three axes",
-        lambda pair: pair.lpips and pair.lpips(pair.target, pair.prediction),
-        "no trained AlexNet features were given (evaluate.lpips_weights), "
-        "and random features do not give LPIPS",
-    ),
-    Metric(
-        "FLOPs",
-        "G",
-        "lower",
-        3,
-        "twice thop's multiply-adds of one forward pass",
-        None,
-        "a prediction without a network has none",
-    ),
+    Metric("PSNR", "dB", "higher", 2, "slice-averaged PSNR, maximum 4095, 100 dB if identical",
+           lambda pair: _mean_over_axes(lambda axis: _slice_psnr(pair, axis))),
+    Metric("SSIM", "", "higher", 4, "slice-averaged SSIM, 7x7 uniform window", lambda pair:
+           _mean_over_axes(lambda axis: slice_ssim(pair.target, pair.prediction, axis))),
+    Metric("CS", "", "higher", 4, "cosine between the two volumes",
+           lambda pair: cosine(pair.target, pair.prediction)),
+    Metric("MAE", "level", "lower", 2, "mean absolute error of truncated levels, all voxels",
+           lambda pair: float(np.abs(pair.truncated_error).mean())),
+    Metric("MSE", "level²", "lower", 0, "mean squared error of truncated levels, all voxels",
+           lambda pair: float(pair.squared_truncated_error.mean())),
+    Metric("LPIPS", "", "lower", 4, "learned perceptual distance, AlexNet, slices of three axes",
+           lambda pair: pair.lpips and pair.lpips(pair.target, pair.prediction),
+           "no trained AlexNet features were given (evaluate.lpips_weights), "
+           "and random features do not give LPIPS"),
+    Metric("FLOPs", "G", "lower", 3, "twice thop's multiply-adds of one forward pass",
+           None, "a prediction without a network has none"),
 )
 """The paper's columns in the paper's order."""
 
 _VOLUME = (
-    Metric(
-        "PSNR3D",
-        "dB",
-        "higher",
-        2,
-        "PSNR of the whole volume, maximum 4095",
-        lambda pair: psnr(pair.mean_squared_error, PEAK),
-    ),
-    Metric(
-        "Dice",
-        "",
-        "higher",
-        4,
-        "overlap of the bone masks",
-        lambda pair: dice(pair.target_bone, pair.prediction_bone),
-    ),
-    Metric(
-        "MAE_bone",
-        "level",
-        "lower",
-        1,
-        "mean absolute error inside true bone",
-        lambda pair: _mean(pair.error[pair.target_bone]),
-        "the truth holds no bone",
-    ),
-    Metric(
-        "MAE_outside",
-        "level",
-        "lower",
-        2,
-        "mean absolute error outside true bone",
-        lambda pair: _mean(pair.error[~pair.target_bone]),
-        "the truth is all bone",
-    ),
-    Metric(
-        "PSNR3D_2500",
-        "dB",
-        "higher",
-        2,
-        "PSNR of the whole volume, maximum 2500",
-        lambda pair: psnr(pair.mean_squared_error, TARGET_MAX),
-    ),
-    Metric(
-        "SSIM3D",
-        "",
-        "higher",
-        4,
-        "3-D SSIM, Gaussian window of 1.5 voxels",
-        lambda pair: volume_ssim(pair.target, pair.prediction),
-    ),
-    Metric(
-        "Reprojection",
-        "",
-        "lower",
-        4,
-        "absolute difference of the reconstruction's DRRs to "
-        "the input x-rays, as a share of their sum",
-        _reprojection,
-        "the x-rays are empty, or the scale of their line integrals is unknown",
-    ),
-    Metric(
-        "FLOPs_true",
-        "G",
-        "lower",
-        3,
-        "operations of convolutions and matrix products in one forward pass",
-        None,
-        "a prediction without a network has none",
-    ),
+    Metric("PSNR3D", "dB", "higher", 2, "PSNR of the whole volume, maximum 4095",
+           lambda pair: psnr(pair.mean_squared_error, PEAK)),
+    Metric("Dice", "", "higher", 4, "overlap of the bone masks",
+           lambda pair: dice(pair.target_bone, pair.prediction_bone)),
+    Metric("MAE_bone", "level", "lower", 1, "mean absolute error inside true bone",
+           lambda pair: _mean(pair.error[pair.target_bone]), "the truth holds no bone"),
+    Metric("MAE_outside", "level", "lower", 2, "mean absolute error outside true bone",
+           lambda pair: _mean(pair.error[~pair.target_bone]), "the truth is all bone"),
+    Metric("PSNR3D_2500", "dB", "higher", 2, "PSNR of the whole volume, maximum 2500",
+           lambda pair: psnr(pair.mean_squared_error, TARGET_MAX)),
+    Metric("SSIM3D", "", "higher", 4, "3-D SSIM, Gaussian window of 1.5 voxels",
+           lambda pair: volume_ssim(pair.target, pair.prediction)),
+    Metric("Reprojection", "", "lower", 4, "absolute difference of the reconstruction's DRRs to "
+           "the input x-rays, as a share of their sum", _reprojection,
+           "the x-rays are empty, or the scale of their line integrals is unknown"),
+    Metric("FLOPs_true", "G", "lower", 3, "operations of convolutions and matrix products in one "
+           "forward pass", None, "a prediction without a network has none"),
 )
 
 _SURFACE = (
-    Metric(
-        "HD95_mm",
-        "mm",
-        "lower",
-        2,
-        "95th percentile of the distances between bone surfaces",
-        lambda pair: pair.surfaces_mm.hausdorff95(),
-    ),
-    Metric(
-        "ASSD_mm",
-        "mm",
-        "lower",
-        2,
-        "mean distance between bone surfaces, both ways",
-        lambda pair: pair.surfaces_mm.average(),
-    ),
-    Metric(
-        "SD_1voxel",
-        "",
-        "higher",
-        4,
-        "share of both surfaces within 1 voxel of the other",
-        lambda pair: pair.surfaces_voxel.share_within(1.0),
-    ),
-    Metric(
-        "SD_2voxel",
-        "",
-        "higher",
-        4,
-        "share of both surfaces within 2 voxels of the other",
-        lambda pair: pair.surfaces_voxel.share_within(2.0),
-    ),
-    Metric(
-        "SD_1mm",
-        "",
-        "higher",
-        4,
-        "share of both surfaces within 1 mm of the other",
-        lambda pair: pair.surfaces_mm.share_within(1.0),
-    ),
-    Metric(
-        "SD_2mm",
-        "",
-        "higher",
-        4,
-        "share of both surfaces within 2 mm of the other",
-        lambda pair: pair.surfaces_mm.share_within(2.0),
-    ),
+    Metric("HD95_mm", "mm", "lower", 2, "95th percentile of the distances between bone surfaces",
+           lambda pair: pair.surfaces_mm.hausdorff95()),
+    Metric("ASSD_mm", "mm", "lower", 2, "mean distance between bone surfaces, both ways",
+           lambda pair: pair.surfaces_mm.average()),
+    Metric("SD_1voxel", "", "higher", 4, "share of both surfaces within 1 voxel of the other",
+           lambda pair: pair.surfaces_voxel.share_within(1.0)),
+    Metric("SD_2voxel", "", "higher", 4, "share of both surfaces within 2 voxels of the other",
+           lambda pair: pair.surfaces_voxel.share_within(2.0)),
+    Metric("SD_1mm", "", "higher", 4, "share of both surfaces within 1 mm of the other",
+           lambda pair: pair.surfaces_mm.share_within(1.0)),
+    Metric("SD_2mm", "", "higher", 4, "share of both surfaces within 2 mm of the other",
+           lambda pair: pair.surfaces_mm.share_within(2.0)),
 )
 # fmt: on
 

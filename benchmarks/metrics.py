@@ -31,7 +31,7 @@ from srnet.evaluate.metrics import (
     slice_ssim,
     volume_ssim,
 )
-from srnet.evaluate.perceptual import Perceptual, mend_torchvision
+from srnet.evaluate.perceptual import Perceptual, repair_torchvision
 from srnet.evaluate.reprojection import reprojection_error
 from srnet.evaluate.similarity import PEAK
 from srnet.evaluate.surface import surface_distances
@@ -122,7 +122,7 @@ def _slice_by_slice(target: Array, prediction: Array, axis: int) -> float:
 
 def torchmetrics(target: Array, prediction: Array) -> Iterator[Rival]:
     """Yield the 3-D SSIM of torchmetrics."""
-    mend_torchvision()
+    repair_torchvision()
     from torchmetrics.functional.image.ssim import structural_similarity_index_measure
 
     first, second = (torch.from_numpy(volume)[None, None] for volume in (prediction, target))

@@ -112,7 +112,7 @@ def count_paper_flops(module: nn.Module, run: Callable[[], object]) -> int:
 
 
 def _convolution(layer: Any, values: Tensor, output: Tensor) -> int:
-    return output.numel() * prod(layer.weight.shape[2:]) * (values.shape[1] // layer.groups)
+    return output.numel() * int(prod(layer.weight.shape[2:]) * (values.shape[1] // layer.groups))
 
 
 def _normalisation(layer: Any, values: Tensor, _: Tensor) -> int:

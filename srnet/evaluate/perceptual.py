@@ -40,7 +40,7 @@ class Perceptual:
 
     def __init__(self, weights: str | Path) -> None:
         features = read_features(weights)
-        mend_torchvision()
+        repair_torchvision()
         import lpips
 
         with warnings.catch_warnings():
@@ -61,18 +61,12 @@ class Perceptual:
             return torch.cat(parts).flatten()
 
     def volumes(self, target: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
-        """Return the mean distance over the slices of three axes.
+        """Return the mean distance over the slices of three axes, 0 for identical volumes.
 
         Parameters
         ----------
         target, prediction
             Network values (D, H, W); the prediction is clipped to [0, 1].
-
-        Returns
-        -------
-        float
-            Mean over the slices of each axis, then over the axes; 0 for
-            identical volumes.
 
         Raises
         ------
@@ -166,12 +160,11 @@ def _as_images(stack: NDArray[np.float32]) -> Tensor:
     return (2 * grey - 1)[:, None].expand(-1, 3, -1, -1)
 
 
-def mend_torchvision() -> None:
+def repair_torchvision() -> None:
     """Make `torchvision` importable beside a torch without CUDA too.
 
-    torchvision's wheel registers its operators from a library that needs CUDA;
-    without it, its import stops at the missing `nms`. Declaring such operators,
-    which no backbone calls, is enough.
+    Its wheel registers operators from a library that needs CUDA, and its import
+    fails where `nms` is missing. No backbone calls it: declaring it is enough.
     """
     try:
         import torchvision  # noqa: F401

@@ -27,6 +27,12 @@ def _cases(test: Samples) -> Iterator[Batch]:
     return test.batches(torch.arange(len(test)), size=1)
 
 
+def _mean(train: Samples) -> Tensor:
+    # Summed scan by scan: an int16 set as float would take twice its memory.
+    total = sum((scan.double() for scan in train.ct), torch.zeros(train.ct.shape[1:]).double())
+    return (total / (len(train) * TARGET_MAX)).float()[None, None]
+
+
 def all_zero(train: Samples, test: Samples) -> Iterator[Tensor]:
     """Yield empty volumes, which PSNR and MAE reward."""
     del train
@@ -36,9 +42,7 @@ def all_zero(train: Samples, test: Samples) -> Iterator[Tensor]:
 
 def mean_volume(train: Samples, test: Samples) -> Iterator[Tensor]:
     """Yield the mean of the training volumes for every case."""
-    mean = _mean(train)
-    for _ in range(len(test)):
-        yield mean
+    yield from [_mean(train)] * len(test)
 
 
 def nearest_neighbour(train: Samples, test: Samples) -> Iterator[Tensor]:
@@ -97,9 +101,3 @@ def predict_baseline(
     train, test = (load_samples(path, gamma=False) for path in (train_set, test_set))
     volumes = (volume[0, 0].numpy() for volume in GENERATORS[name](train, test))
     write_predictions(prediction, name, test.scans, volumes)
-
-
-def _mean(train: Samples) -> Tensor:
-    # Summed scan by scan: an int16 set as float would take twice its memory.
-    total = sum((scan.double() for scan in train.ct), torch.zeros(train.ct.shape[1:]).double())
-    return (total / (len(train) * TARGET_MAX)).float()[None, None]

@@ -1,9 +1,8 @@
 """Stage: make one table of the paper from the scores of its rows.
 
-One `Table` is the source of every format. Its CSV begins with the paper's
-columns in the paper's order, then the strict ones, the 95 % intervals and the
-values that the paper prints. What must be known to read it follows as lines
-that start with `#`: `pandas.read_csv(path, comment="#")` passes over them.
+Its CSV begins with the paper's columns in the paper's order, then the strict ones, the 95 %
+intervals and the values that the paper prints. The notes of the table follow as lines that
+start with `#`, which `pandas.read_csv(path, comment="#")` passes over.
 """
 
 import json
@@ -67,10 +66,14 @@ def make_table(
     outputs
         Files with the suffixes .csv, .md, .tex or .html.
     """
+    counts = json.loads(Path(flops).read_text(encoding="utf-8"))
     built = build_table(
         table,
         scores={Path(path).stem: read_scores(path) for path in scores},
-        flops=_read_counts(flops),
+        flops={
+            method: {column: count[key] / 1e9 for column, key in COUNTS.items()}
+            for method, count in counts.items()
+        },
         methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
         notes=[*_cohort_notes(cohort), *_flops_notes(methods)],
     )
@@ -157,12 +160,3 @@ def _cohort_notes(cohort: TableCohort) -> list[str]:
         f"rejected scans: {len(rejected)}",
         f"leaked patients (in the test set and outside it): {len(leaked)}",
     ]
-
-
-def _read_counts(path: str | Path) -> dict[str, dict[str, float]]:
-    """Return the operations of each method by column, in units of 1e9."""
-    methods = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {
-        method: {column: counts[key] / 1e9 for column, key in COUNTS.items()}
-        for method, counts in methods.items()
-    }

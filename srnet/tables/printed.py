@@ -105,15 +105,7 @@ PRINTED: dict[Traits, tuple[float, ...]] = {
 
 
 def traits(net: Mapping[str, Any], loss: Mapping[str, float]) -> Traits:
-    """Return the traits of a method.
-
-    Parameters
-    ----------
-    net
-        Its network settings as plain types.
-    loss
-        The weights of its loss terms.
-    """
+    """Return the traits of a method from its network settings and its weights of losses."""
     published = net.get("physics", "none") == "none"
     if net["name"] != "srnet3d":
         return Traits(net["name"], published=published and net.get("views", 2) == 2)

@@ -24,8 +24,8 @@ from srnet.core.errors import SrnetError
 from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
 from srnet.dataset.split import read_split
 from srnet.evaluate.baselines import BASELINES
-from srnet.evaluate.evaluate import read_scores
 from srnet.evaluate.reprojection import reproject, view_consistency
+from srnet.evaluate.scores import read_scores
 from srnet.export.model_folder import Reference, write_manifest
 from srnet.export.xray_statistics import XrayStatistics, view_statistics
 from srnet.imaging.geometry import ConeBeam, View

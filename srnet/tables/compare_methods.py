@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from srnet.core.atomic import atomic_path
-from srnet.evaluate.evaluate import KEYS, check_same_scans, read_scores, write_scores
 from srnet.evaluate.metrics import COLUMNS
+from srnet.evaluate.scores import KEYS, check_same_scans, read_scores, write_scores
 from srnet.tables.statistics import bootstrap_intervals, holm, paired_p
 
 REFERENCE = "srnet3d"

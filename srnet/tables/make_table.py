@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from srnet.core.stamp import record_id
-from srnet.evaluate.evaluate import check_same_scans, read_scores
 from srnet.evaluate.metrics import COLUMNS, COUNTS, METRICS, PAPER
+from srnet.evaluate.scores import check_same_scans, read_scores
 from srnet.tables.printed import SIGNS, TITLES, Traits, printed_name, printed_scores, traits
 from srnet.tables.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
 from srnet.tables.table_formats import Table, reasons, write_table

@@ -19,8 +19,8 @@ from srnet.acquire.scan import Scan
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.core.stamp import record_id
 from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
-from srnet.evaluate.evaluate import write_scores
 from srnet.evaluate.metrics import METRICS, ScoredPair, score_pair
+from srnet.evaluate.scores import write_scores
 from srnet.evaluate.surface import SurfaceDistances
 from srnet.imaging.target import TARGET_MAX
 from srnet.tables.printed import printed_name

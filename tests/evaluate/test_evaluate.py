@@ -4,8 +4,9 @@ import pytest
 
 from srnet.config.evaluate import EvaluateSettings
 from srnet.core.errors import SrnetError
-from srnet.evaluate.evaluate import evaluate, read_scores, write_scores
+from srnet.evaluate.evaluate import evaluate
 from srnet.evaluate.metrics import COLUMNS
+from srnet.evaluate.scores import read_scores, write_scores
 
 SETTINGS = EvaluateSettings()
 

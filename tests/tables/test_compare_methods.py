@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from srnet.core.errors import SrnetError
-from srnet.evaluate.evaluate import read_scores, write_scores
 from srnet.evaluate.metrics import COLUMNS
+from srnet.evaluate.scores import read_scores, write_scores
 from srnet.tables.compare_methods import compare_methods, compare_rows, tidy
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import stamped
-from srnet.evaluate.evaluate import write_scores
 from srnet.evaluate.metrics import COLUMNS, PAPER
+from srnet.evaluate.scores import write_scores
 from srnet.tables.make_table import TableCohort, make_table
 
 NET = {"name": "srnet3d", "aspp": True, "srct": "pyramid", "srte": "text", "physics": "none"}

@@ -111,19 +111,16 @@ def read_dataset(path: str | Path) -> DataSet:
         If the file is no data set of this package.
     """
     with _opened(path) as file:
-        try:
-            return DataSet(
-                path=Path(path),
-                scans=_strings(file["scan"]),
-                patients=_strings(file["patient"]),
-                sources=_strings(file["source"]),
-                full_scale_hu_mm=file["full_scale_hu_mm"][()],
-                spacing_mm=file["spacing_mm"][()],
-                origin_mm=file["origin_mm"][()],
-                attributes=dict(file.attrs),
-            )
-        except KeyError as missing:
-            raise _foreign(path, missing) from None
+        return DataSet(
+            path=Path(path),
+            scans=_strings(file["scan"]),
+            patients=_strings(file["patient"]),
+            sources=_strings(file["source"]),
+            full_scale_hu_mm=file["full_scale_hu_mm"][()],
+            spacing_mm=file["spacing_mm"][()],
+            origin_mm=file["origin_mm"][()],
+            attributes=dict(file.attrs),
+        )
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ class Predictions:
             return np.asarray(file["ct"][index], np.float32)
 
     def check_made_for(self, samples: DataSet) -> None:
-        """Refuse predictions of other scans than those of `samples`, in its order."""
+        """Refuse predictions that are not of the scans of `samples`, in their order."""
         if self.scans != samples.scans:
             raise SrnetError(
                 f"{self.path} holds other scans than {samples.path}; predict this test set again"
@@ -159,10 +156,7 @@ def read_predictions(path: str | Path) -> Predictions:
         If the file holds no predictions of this package.
     """
     with _opened(path) as file:
-        try:
-            return Predictions(Path(path), str(file.attrs["row"]), _strings(file["scan"]))
-        except KeyError as missing:
-            raise _foreign(path, missing) from None
+        return Predictions(Path(path), str(file.attrs["row"]), _strings(file["scan"]))
 
 
 @contextmanager
@@ -172,15 +166,16 @@ def _opened(path: str | Path) -> Iterator[h5py.File]:
     except OSError as failure:
         raise SrnetError(f"{path}: is no HDF5 file, or damaged ({failure})") from None
     with file:
-        yield file
+        try:
+            yield file
+        except KeyError as missing:
+            raise SrnetError(
+                f"{path}: was not written by this pipeline: {missing.args[0]}"
+            ) from None
 
 
 def _strings(column: h5py.Dataset) -> tuple[str, ...]:
     return tuple(text.decode() for text in column[()])
-
-
-def _foreign(path: str | Path, missing: KeyError) -> SrnetError:
-    return SrnetError(f"{path}: was not written by this pipeline: {missing.args[0]}")
 
 
 def write_samples(

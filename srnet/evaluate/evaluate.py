@@ -9,7 +9,7 @@ import pandas as pd
 from srnet.config.evaluate import LPIPS_FETCHED, EvaluateSettings
 from srnet.core.errors import SrnetError
 from srnet.core.rejection import raise_if_rejected
-from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
+from srnet.dataset.hdf5 import read_dataset, read_predictions
 from srnet.evaluate.metrics import COLUMNS, METRICS, Array, ScoredPair, score_pair
 from srnet.evaluate.scores import KEYS
 
@@ -46,13 +46,16 @@ def evaluate(
     lpips = load_lpips(settings)
     rows = []
     for index, scan in enumerate(samples.scans):
+        integrals = np.stack(
+            [xray.grey * np.float32(xray.full_scale_hu_mm) for xray in samples.xrays(index)]
+        )
         try:
             pair = ScoredPair(
                 samples.network_volume(index),
                 predictions.network_volume(index),
                 samples.grid(index).spacing_mm,
                 settings.bone_threshold,
-                (_integrals(samples, index), samples.beam),
+                (integrals, samples.beam),
                 lpips,
             )
             scores = score_pair(pair, METRICS.values())
@@ -61,13 +64,6 @@ def evaluate(
         names = (scan, samples.patients[index], samples.sources[index])
         rows.append({**dict(zip(KEYS, names, strict=True)), **scores})
     return pd.DataFrame(rows, columns=[*KEYS, *COLUMNS])
-
-
-def _integrals(samples: DataSet, index: int) -> Array:
-    """Return the line integrals of the AP and the lateral x-ray, (2, S, S) in HU mm."""
-    return np.stack(
-        [xray.grey * np.float32(xray.full_scale_hu_mm) for xray in samples.xrays(index)]
-    )
 
 
 def load_lpips(settings: EvaluateSettings) -> Callable[[Array, Array], float] | None:

@@ -222,7 +222,7 @@ def _reprojection(pair: ScoredPair) -> float | None:
     return reprojection_error(pair.prediction, *pair.xrays, pair.spacing_mm)
 
 
-# A formatter would give each of these words a line.
+# Two or three lines a metric; the formatter would spread each over ten.
 # fmt: off
 PAPER = (
     Metric("PSNR", "dB", "higher", 2, "slice-averaged PSNR, maximum 4095, 100 dB if identical",

@@ -45,21 +45,20 @@ class SurfaceDistances:
 
     def hausdorff95(self) -> float:
         """Return the larger of the two directed 95th percentiles; 0 without surfaces."""
-        ways = [np.percentile(way, 95) for way in self._ways() if way.size]
-        return float(max(ways, default=0.0))
+        ways = (self.to_target, self.to_prediction)
+        return float(max((np.percentile(way, 95) for way in ways if way.size), default=0.0))
 
     def average(self) -> float:
         """Return the mean over both surfaces' distances (ASSD); 0 without surfaces."""
-        pooled = np.concatenate(self._ways())
-        return float(pooled.mean()) if pooled.size else 0.0
+        return float(self._pooled.mean()) if self._pooled.size else 0.0
 
     def share_within(self, tolerance: float) -> float:
         """Return the share of both surfaces within `tolerance` (surface Dice); 1 without any."""
-        pooled = np.concatenate(self._ways())
-        return float((pooled <= tolerance).mean()) if pooled.size else 1.0
+        return float((self._pooled <= tolerance).mean()) if self._pooled.size else 1.0
 
-    def _ways(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.to_target, self.to_prediction
+    @property
+    def _pooled(self) -> NDArray[np.float64]:
+        return np.concatenate([self.to_target, self.to_prediction])
 
 
 def dice(target: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> float:

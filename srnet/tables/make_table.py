@@ -7,7 +7,6 @@ start with `#`, which `pandas.read_csv(path, comment="#")` passes over.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +21,14 @@ from srnet.tables.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_interv
 from srnet.tables.table_formats import Table, reasons, write_table
 
 
-@dataclass(frozen=True)
-class TableCohort:
-    """What became of every scan.
-
-    Attributes
-    ----------
-    split
-        TSV with the columns scan, patient and part.
-    rejected
-        TSV with one row per rejected scan.
-    size
-        Edge of the volumes in voxels.
-    """
-
-    split: str | Path
-    rejected: str | Path
-    size: int
-
-
 def make_table(
     table: str,
     scores: Sequence[str | Path],
     flops: str | Path,
     methods: Mapping[str, Mapping[str, Any]],
-    cohort: TableCohort,
+    split: str | Path,
+    rejected: str | Path,
+    size: int,
     outputs: Sequence[str | Path],
 ) -> None:
     """Write one table in the format that the suffix of each output names.
@@ -61,8 +43,11 @@ def make_table(
         JSON file of operation counts by method.
     methods
         Network (`net`) and loss weights (`loss`) of every method, as plain types.
-    cohort
-        Lists of the split and of the rejected scans, and the size of the volumes.
+    split, rejected
+        TSV files with one row per scan of the split (scan, patient and part), and per
+        rejected scan.
+    size
+        Edge of the volumes in voxels.
     outputs
         Files with the suffixes .csv, .md, .tex or .html.
     """
@@ -75,7 +60,7 @@ def make_table(
             for method, count in counts.items()
         },
         methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
-        notes=[*_cohort_notes(cohort), *_flops_notes(methods)],
+        notes=[*_cohort_notes(split, rejected, size), *_flops_notes(methods)],
     )
     for output in outputs:
         write_table(output, built)
@@ -146,15 +131,17 @@ def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
     )
 
 
-def _cohort_notes(cohort: TableCohort) -> list[str]:
+def _cohort_notes(split_tsv: str | Path, rejected_tsv: str | Path, size: int) -> list[str]:
     """Count scans, patients, rejected scans and patients on both sides of the split."""
-    split = pd.read_csv(cohort.split, sep="\t", dtype=str, keep_default_na=False)
-    rejected = pd.read_csv(cohort.rejected, sep="\t", dtype=str, keep_default_na=False)
+    split, rejected = (
+        pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        for path in (split_tsv, rejected_tsv)
+    )
     test = split[split["part"] == "test"]
     elsewhere = set(split.loc[split["part"] != "test", "patient"])
     leaked = set(test["patient"]) & elsewhere
     return [
-        f"volumes: {cohort.size} voxels a side; the paper's: 128",
+        f"volumes: {size} voxels a side; the paper's: 128",
         f"test scans: {len(test)}",
         f"test patients: {test['patient'].nunique()}",
         f"rejected scans: {len(rejected)}",

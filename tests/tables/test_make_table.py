@@ -10,7 +10,7 @@ from srnet.core.errors import SrnetError
 from srnet.core.stamp import stamped
 from srnet.evaluate.metrics import COLUMNS, PAPER
 from srnet.evaluate.scores import write_scores
-from srnet.tables.make_table import TableCohort, make_table
+from srnet.tables.make_table import make_table
 
 NET = {"name": "srnet3d", "aspp": True, "srct": "pyramid", "srte": "text", "physics": "none"}
 LOSS = {"igdl": 0.25, "ffl": 0.25}
@@ -52,7 +52,9 @@ def make(tmp_path: Path):
             scores=[tmp_path / f"{name}.tsv" for name in frames],
             flops=tmp_path / "flops.json",
             methods=methods,
-            cohort=TableCohort(tmp_path / "split.tsv", tmp_path / "rejected.tsv", size=64),
+            split=tmp_path / "split.tsv",
+            rejected=tmp_path / "rejected.tsv",
+            size=64,
             outputs=[output],
         )
         return output

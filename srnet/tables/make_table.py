@@ -50,61 +50,49 @@ def make_table(
         Edge of the volumes in voxels.
     outputs
         Files with the suffixes .csv, .md, .tex or .html.
-    """
-    counts = json.loads(Path(flops).read_text(encoding="utf-8"))
-    built = build_table(
-        table,
-        scores={Path(path).stem: read_scores(path) for path in scores},
-        flops={
-            method: {column: count[key] / 1e9 for column, key in COUNTS.items()}
-            for method, count in counts.items()
-        },
-        methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
-        notes=[*_cohort_notes(split, rejected, size), *_flops_notes(methods)],
-    )
-    for output in outputs:
-        write_table(output, built)
-
-
-def build_table(
-    table: str,
-    scores: Mapping[str, pd.DataFrame],
-    flops: Mapping[str, Mapping[str, float]],
-    methods: Mapping[str, Traits],
-    notes: Sequence[str],
-) -> Table:
-    """Return the table as data; see `make_table`.
 
     Raises
     ------
     SrnetError
         If the rows were not scored on the same scans.
     """
-    check_same_scans(scores)
-    signs = SIGNS[table]
-    rows = []
-    for name, frame in scores.items():
-        method = methods.get(name, Traits("", published=False))
-        values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
-        values |= flops.get(name, dict.fromkeys(COUNTS, np.nan))
-        intervals = bootstrap_intervals(frame, COLUMNS)
-        printed = printed_scores(table, method)
-        rows.append(
-            {
-                "Method": printed_name(name),
-                **{part: method.sign(part) for part in signs},
-                **{metric: values[metric] for metric in METRICS},
-                **{
-                    f"{metric}_{end}": value
-                    for metric, ends in intervals.items()
-                    for end, value in zip(("low", "high"), ends, strict=True)
-                },
-                **{f"{metric.name}_printed": printed.get(metric.name, np.nan) for metric in PAPER},
-            }
-        )
-    fixed = (*notes, *reasons(scores, COLUMNS), _interval_note(scores), _PRINTED_NOTE)
-    record = f"record: {record_id() or 'none, made outside a recorded job'}"
-    return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
+    frames = {Path(path).stem: read_scores(path) for path in scores}
+    check_same_scans(frames)
+    counts = json.loads(Path(flops).read_text(encoding="utf-8"))
+    rows = [
+        _row(table, name, frame, methods.get(name), counts.get(name))
+        for name, frame in frames.items()
+    ]
+    notes = (
+        *_cohort_notes(split, rejected, size),
+        *_flops_notes(methods),
+        *reasons(frames, COLUMNS),
+        _interval_note(frames),
+        _PRINTED_NOTE,
+        f"record: {record_id() or 'none, made outside a recorded job'}",
+    )
+    for output in outputs:
+        write_table(output, Table(TITLES[table], SIGNS[table], pd.DataFrame(rows), notes))
+
+
+def _row(
+    table: str,
+    name: str,
+    frame: pd.DataFrame,
+    settings: Mapping[str, Any] | None,
+    counts: Mapping[str, float] | None,
+) -> dict[str, str | float]:
+    """Return one row; a baseline has neither settings nor counts of operations."""
+    method = traits(settings["net"], settings["loss"]) if settings else Traits("", published=False)
+    values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
+    values |= {metric: counts[key] / 1e9 if counts else np.nan for metric, key in COUNTS.items()}
+    row: dict[str, str | float] = {"Method": printed_name(name)}
+    row |= {part: method.sign(part) for part in SIGNS[table]}
+    row |= {metric: values[metric] for metric in METRICS}
+    for metric, (low, high) in bootstrap_intervals(frame, COLUMNS).items():
+        row |= {f"{metric}_low": low, f"{metric}_high": high}
+    printed = printed_scores(table, method)
+    return row | {f"{metric.name}_printed": printed.get(metric.name, np.nan) for metric in PAPER}
 
 
 def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from srnet.dataset.tensors import Batch, load_samples
-from srnet.evaluate.metrics import cosine, psnr3d
+from srnet.evaluate.similarity import cosine, psnr3d
 from srnet.train.checkpoint import load_model
 
 

@@ -13,8 +13,9 @@ import math
 
 import numpy as np
 
-from benchmarks.metrics import make_pair
-from srnet.evaluate.metrics import PEAK, paper_scores, psnr, strict_scores
+from benchmarks.metrics import make_pair, score
+from srnet.evaluate.similarity import PEAK, psnr
+from srnet.imaging.target import TARGET_MAX
 from srnet.tables.printed import PRINTED, PRINTED_METRICS, WHOLE, Traits, without
 
 FULL = Traits("srnet3d", WHOLE)
@@ -54,11 +55,11 @@ def losses_in_percent() -> None:
 
 def backgrounds() -> None:
     """Print the scores of one blurred volume over backgrounds of different height."""
-    truth, made = make_pair(128)
+    target, prediction = make_pair(128)
     print(f"\n{'background':<12}{'PSNR':>8}{'PSNR3D':>8}{'SSIM':>8}{'CS':>8}{'MAE':>8}{'Dice':>8}")
     for levels in BACKGROUND_LEVELS:
-        raised = np.where(made == 0, np.float32(levels / 2500), made)
-        scores = paper_scores(truth, raised) | strict_scores(truth, raised)
+        raised = np.where(prediction == 0, np.float32(levels / TARGET_MAX), prediction)
+        scores = score(target, raised, "both")
         print(
             f"{levels:<12}{scores['PSNR']:>8.2f}{scores['PSNR3D']:>8.2f}{scores['SSIM']:>8.4f}"
             f"{scores['CS']:>8.4f}{scores['MAE']:>8.2f}{scores['Dice']:>8.4f}"

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from srnet.dataset.tensors import Batch, load_samples
-from srnet.evaluate.metrics import cosine, psnr3d
 from srnet.evaluate.predict_baseline import IPF_SWEEPS
+from srnet.evaluate.similarity import cosine, psnr3d
 from srnet.physics.mlem import fit_to_views
 from srnet.physics.projector import projections
 from srnet.physics.views import Views

@@ -136,7 +136,7 @@ def _step_figures(case: Case, views: Views) -> dict[str, float]:
     if case.path == "plain":
         _make_plain(trainer.net)
     batch = Batch(views, _volume(case, views.image.device))
-    operations = count_true_flops(trainer.net, lambda: trainer.step([batch]))
+    operations = count_true_flops(lambda: trainer.step([batch]))
     step = _seconds(case, lambda: trainer.step([batch]))
     return {
         "samples_per_second": case.batch / step,

@@ -20,7 +20,7 @@ from srnet.clinical.mesh import Mesh, extract_mesh
 from srnet.clinical.prepare_film import PreparedFilm, prepare_film
 from srnet.clinical.scale import Scale, settle_scale
 from srnet.config.clinical import ClinicalSettings
-from srnet.evaluate.reprojection import ViewConsistency, compare, reproject
+from srnet.evaluate.reprojection import ViewConsistency, reproject, view_consistency
 from srnet.export.model_folder import ModelFolder
 from srnet.imaging.geometry import View
 from srnet.imaging.volume import Volume
@@ -111,7 +111,7 @@ def reconstruct_case(case: Case, model: ModelFolder, settings: ClinicalSettings)
         volume=volume,
         mesh=mesh,
         drrs=drrs,
-        consistency={view: compare(drrs[view], prepared[view].grey) for view in View},
+        consistency={view: view_consistency(drrs[view], prepared[view].grey) for view in View},
         findings=tuple(by_severity(findings)),
         model=model,
         seconds=seconds,

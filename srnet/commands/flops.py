@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from srnet.config.nets import Net
 from srnet.config.run import Config
 from srnet.core.errors import SrnetError
-from srnet.evaluate.measure_flops import Flops, measure_flops
+from srnet.evaluate.measure_flops import measure_flops
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise SrnetError(f"no method '{arguments.method}'; {hint}methods: {', '.join(methods)}")
     changes = {"width": arguments.width, **dict(_pair(text) for text in arguments.set)}
     net = _changed(methods[arguments.method].net, changes)
-    print(_report(measure_flops(net, arguments.size)))
+    flops = measure_flops(net, arguments.size)
+    print(f"parameters         {flops.parameters / 1e6:12.3f} M")
+    print(f"operations         {flops.true_flops / 1e9:12.3f} G  of the path that is run")
+    print(f"paper's convention {flops.paper_flops / 1e9:12.3f} G  2 x MACs as thop counts them")
     return 0
 
 
@@ -66,13 +69,3 @@ def _changed(net: Net, changes: Mapping[str, Any]) -> Net:
         error = failure.errors()[0]
         raise SrnetError(f"--set {error['loc'][-1]}={error['input']}: {error['msg']}") from None
     return changed
-
-
-def _report(flops: Flops) -> str:
-    return "\n".join(
-        [
-            f"parameters         {flops.parameters / 1e6:12.3f} M",
-            f"operations         {flops.true_flops / 1e9:12.3f} G  of the path that is run",
-            f"paper's convention {flops.paper_flops / 1e9:12.3f} G  2 x MACs as thop counts them",
-        ]
-    )

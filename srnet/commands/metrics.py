@@ -1,4 +1,4 @@
-"""`srnet metrics TRUTH PREDICTION`: score one volume against another."""
+"""`srnet metrics TARGET PREDICTION`: score one volume against another."""
 
 import argparse
 import json
@@ -7,12 +7,15 @@ import math
 from srnet.config.evaluate import EvaluateSettings
 from srnet.evaluate.metrics import CONVENTIONS, METRICS
 from srnet.evaluate.score_files import score_files
+from srnet.imaging.target import TARGET_MAX
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    kinds = "a .npy array of network values [0, 1], or a NIfTI image of stored values 0..2500"
-    parser.add_argument("truth", metavar="TRUTH", help=kinds)
+    kinds = (
+        f"a .npy array of network values [0, 1], or a NIfTI image of stored values 0..{TARGET_MAX}"
+    )
+    parser.add_argument("target", metavar="TARGET", help=kinds)
     parser.add_argument("prediction", metavar="PREDICTION", help="the same kind of file")
     parser.add_argument(
         "--convention",
@@ -49,15 +52,14 @@ def run(args: argparse.Namespace) -> int:
         {"bone_threshold": args.bone_threshold, "lpips_weights": args.lpips_weights}
     )
     spacing = tuple(args.spacing_mm) if args.spacing_mm else None
-    scores = score_files(args.truth, args.prediction, args.convention, spacing, settings)
-    ordered = {name: scores[name] for name in METRICS if name in scores}
+    scores = score_files(args.target, args.prediction, args.convention, spacing, settings)
     if args.json:
-        plain = {name: None if math.isnan(value) else value for name, value in ordered.items()}
+        plain = {name: None if math.isnan(value) else value for name, value in scores.items()}
         print(json.dumps(plain, indent=2, allow_nan=False))
         return 0
-    for name, value in ordered.items():
-        column = METRICS[name]
-        undefined = f"undefined: {column.undefined}"
-        text = undefined if math.isnan(value) else f"{value:.6g} {column.unit}".rstrip()
+    for name, value in scores.items():
+        metric = METRICS[name]
+        undefined = f"undefined: {metric.undefined}"
+        text = undefined if math.isnan(value) else f"{value:.6g} {metric.unit}".rstrip()
         print(f"{name:<12} {text}")
     return 0

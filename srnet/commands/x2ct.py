@@ -4,26 +4,25 @@ import argparse
 from pathlib import Path
 
 from srnet.config.prepare import DrrSettings
-from srnet.dataset.hdf5 import read_dataset
-from srnet.dataset.pack_dataset import Sample, write_samples
-from srnet.dataset.split_cohort import SplitScan
+from srnet.dataset.hdf5 import Sample, read_dataset, write_samples
+from srnet.dataset.split import SplitScan
 from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
 from srnet.imaging.volume import Axis
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `give DATASET FOLDER` and `take FOLDER DATASET`."""
+    """Declare `export DATASET FOLDER` and `import FOLDER DATASET`."""
     actions = parser.add_subparsers(dest="action", required=True)
-    give = actions.add_parser("give", help="write a data set of this package for X2CT")
-    give.add_argument("dataset", type=Path, help="train.h5, validation.h5 or test.h5")
-    give.add_argument("folder", type=Path, help="folder of one folder per scan")
-    take = actions.add_parser("take", help="make a data set of this package from X2CT's files")
-    take.add_argument("folder", type=Path, help="folder of one folder per scan")
-    take.add_argument("dataset", type=Path, help="HDF5 file to write")
-    take.add_argument(
+    exporter = actions.add_parser("export", help="write a data set of this package for X2CT")
+    exporter.add_argument("dataset", type=Path, help="train.h5, validation.h5 or test.h5")
+    exporter.add_argument("folder", type=Path, help="folder of one folder per scan")
+    importer = actions.add_parser("import", help="make a data set of this package of X2CT's files")
+    importer.add_argument("folder", type=Path, help="folder of one folder per scan")
+    importer.add_argument("dataset", type=Path, help="HDF5 file to write")
+    importer.add_argument(
         "--spacing-mm", type=float, default=1.0, help="where files do not say (default: 1)"
     )
-    take.add_argument(
+    importer.add_argument(
         "--flip",
         action="append",
         default=[],
@@ -34,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Copy every sample from one layout to the other."""
-    return {"give": _give, "take": _take}[arguments.action](arguments)
+    return {"export": _export, "import": _import}[arguments.action](arguments)
 
 
-def _give(arguments: argparse.Namespace) -> int:
+def _export(arguments: argparse.Namespace) -> int:
     samples = read_dataset(arguments.dataset)
     for index, scan in enumerate(samples.scans):
         sample = Sample(samples.volume(index), *samples.xrays(index))
@@ -46,7 +45,7 @@ def _give(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _take(arguments: argparse.Namespace) -> int:
+def _import(arguments: argparse.Namespace) -> int:
     scans = find_x2ct(arguments.folder)
     flips = [Axis[name.upper()] for name in arguments.flip]
     write_samples(

@@ -14,9 +14,6 @@ from srnet.config.nets import NETWORKS, Net
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
 
-BASELINES = ("all_zero", "mean_volume", "nearest_neighbour", "back_projection", "ipf")
-"""Predictions that no training made; a network must beat them."""
-
 
 class MethodSettings(Settings):
     """One trained method: a network, and what its training changes."""
@@ -73,7 +70,7 @@ _METHODS = {
 }
 
 
-def printed_name(row: str) -> str:
+def method_label(row: str) -> str:
     """Return the name of a method in tables and figures.
 
     A network's own method has the network's label and an ablation its name in the paper;

@@ -1,7 +1,4 @@
-"""Reading what `pack_dataset` and `write_predictions` stored, without torch.
-
-Reconstructed test sets as HDF5.
-"""
+"""Data sets and predictions as HDF5 files, without torch: how they are written and read."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +11,27 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
+from srnet.config.prepare import DrrSettings
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
+from srnet.dataset.split import SplitScan
+from srnet.imaging.geometry import ConeBeam
 from srnet.imaging.target import to_network
 from srnet.imaging.volume import Grid, Volume
 from srnet.imaging.xray import LEVELS, Xray
+
+VIEWS = ("ap", "lateral")
+"""Names of the x-rays in a data set."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A stored target, int16 in [0, 2500], and its two x-rays."""
+
+    volume: Volume
+    ap: Xray
+    lateral: Xray
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,11 @@ class DataSet:
         """Return the edge of the volumes in voxels."""
         return int(self.attributes["size"])
 
+    @property
+    def beam(self) -> ConeBeam:
+        """Return the geometry with which the x-rays were made."""
+        return ConeBeam(float(self.attributes["source_to_isocentre_mm"]))
+
     def grid(self, index: int) -> Grid:
         """Return the grid of one volume."""
         down, back, left = (float(edge) for edge in self.spacing_mm[index])
@@ -76,13 +93,11 @@ class DataSet:
 
     def xrays(self, index: int) -> tuple[Xray, Xray]:
         """Return the AP and the lateral x-ray of one scan."""
-        scales = self.full_scale_hu_mm[index]
         with _opened(self.path) as file:
-            levels = [file[view][index].astype(np.float32) for view in ("ap", "lateral")]
-        ap, lateral = (
-            Xray(level / np.float32(LEVELS), float(scale))
-            for level, scale in zip(levels, scales, strict=True)
-        )
+            ap, lateral = (
+                Xray(file[view][index].astype(np.float32) / np.float32(LEVELS), float(scale))
+                for view, scale in zip(VIEWS, self.full_scale_hu_mm[index], strict=True)
+            )
         return ap, lateral
 
 
@@ -95,24 +110,21 @@ def read_dataset(path: str | Path) -> DataSet:
         If the file is no data set of this package.
     """
     with _opened(path) as file:
-        try:
-            return DataSet(
-                path=Path(path),
-                scans=_strings(file["scan"]),
-                patients=_strings(file["patient"]),
-                sources=_strings(file["source"]),
-                full_scale_hu_mm=file["full_scale_hu_mm"][()],
-                spacing_mm=file["spacing_mm"][()],
-                origin_mm=file["origin_mm"][()],
-                attributes=dict(file.attrs),
-            )
-        except KeyError as missing:
-            raise _foreign(path, missing) from None
+        return DataSet(
+            path=Path(path),
+            scans=_strings(file["scan"]),
+            patients=_strings(file["patient"]),
+            sources=_strings(file["source"]),
+            full_scale_hu_mm=file["full_scale_hu_mm"][()],
+            spacing_mm=file["spacing_mm"][()],
+            origin_mm=file["origin_mm"][()],
+            attributes=dict(file.attrs),
+        )
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The reconstructions of one row; volumes stay in the file until asked for."""
+    """The predictions of one row of the tables; volumes stay in the file until asked for."""
 
     path: Path
     row: str
@@ -122,44 +134,114 @@ class Predictions:
         return len(self.scans)
 
     def network_volume(self, index: int) -> NDArray[np.float32]:
-        """Return one reconstruction, (S, S, S), as the network gave it."""
+        """Return one prediction, (S, S, S), as the network gave it."""
         with _opened(self.path) as file:
             return np.asarray(file["ct"][index], np.float32)
 
+    def check_made_for(self, samples: DataSet) -> None:
+        """Refuse predictions that are not of the scans of `samples`, in their order."""
+        if self.scans != samples.scans:
+            raise SrnetError(
+                f"{self.path} holds other scans than {samples.path}; predict this test set again"
+            )
+
 
 def read_predictions(path: str | Path) -> Predictions:
-    """Open the reconstructions of one row.
+    """Open the predictions of one row.
 
     Raises
     ------
     SrnetError
-        If the file holds no reconstructions of this package.
+        If the file holds no predictions of this package.
     """
     with _opened(path) as file:
-        try:
-            return Predictions(Path(path), str(file.attrs["row"]), _strings(file["scan"]))
-        except KeyError as missing:
-            raise _foreign(path, missing) from None
+        return Predictions(Path(path), str(file.attrs["row"]), _strings(file["scan"]))
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[h5py.File]:
-    import hdf5plugin  # noqa: F401 - registers the compression of predictions
-
     try:
         file = h5py.File(path)
     except OSError as failure:
         raise SrnetError(f"{path}: is no HDF5 file, or damaged ({failure})") from None
     with file:
-        yield file
+        try:
+            yield file
+        except KeyError as missing:
+            raise SrnetError(
+                f"{path}: was not written by this pipeline: {missing.args[0]}"
+            ) from None
 
 
 def _strings(column: h5py.Dataset) -> tuple[str, ...]:
     return tuple(text.decode() for text in column[()])
 
 
-def _foreign(path: str | Path, missing: KeyError) -> SrnetError:
-    return SrnetError(f"{path}: was not written by this pipeline: {missing.args[0]}")
+def write_samples(
+    path: str | Path, rows: Sequence[SplitScan], samples: Iterable[Sample], drr: DrrSettings
+) -> None:
+    """Write samples to an HDF5 file.
+
+    Parameters
+    ----------
+    path
+        File to write. It holds `ct` (N, S, S, S) int16, `ap` and `lateral`
+        (N, S, S) uint16, `full_scale_hu_mm` (N, 2), `spacing_mm` and
+        `origin_mm` (N, 3), `scan`, `patient` and `source`; its attributes are
+        `size`, the two distances of `drr`, and `record`. A chunk is one sample.
+    rows
+        Scan, patient and source of each sample.
+    samples
+        As many samples in the same order; they may be made one at a time.
+    drr
+        Geometry with which the x-rays were made.
+
+    Raises
+    ------
+    SrnetError
+        If the sizes of volumes and x-rays differ.
+    """
+    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs["record"] = record_id()
+        file.attrs.update(drr.plain())
+        for column in ("scan", "patient", "source"):
+            names = [getattr(row, column) for row in rows]
+            file.create_dataset(column, data=names, dtype=h5py.string_dtype())
+        for index, (row, sample) in enumerate(zip(rows, samples, strict=True)):
+            if index == 0:
+                _make_datasets(file, len(rows), sample.volume.array.shape)
+            _store(file, index, row.scan, sample)
+
+
+def _make_datasets(file: h5py.File, count: int, shape: tuple[int, ...]) -> None:
+    """Create the empty datasets; deflate is read by every HDF5 library without a plugin."""
+    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    file.attrs["size"] = shape[0]
+    file.create_dataset("ct", (count, *shape), np.int16, chunks=(1, *shape), **packed)
+    for view in VIEWS:
+        plane = shape[:2]
+        file.create_dataset(view, (count, *plane), np.uint16, chunks=(1, *plane), **packed)
+    file.create_dataset("full_scale_hu_mm", (count, 2), np.float32)
+    file.create_dataset("spacing_mm", (count, 3), np.float64)
+    file.create_dataset("origin_mm", (count, 3), np.float64)
+
+
+def _store(file: h5py.File, index: int, scan: str, sample: Sample) -> None:
+    """Write one sample."""
+    volume, xrays = sample.volume, (sample.ap, sample.lateral)
+    shapes = [xray.grey.shape for xray in xrays]
+    shape = volume.array.shape
+    if shape != file["ct"].shape[1:] or {*shapes} != {shape[:2]}:
+        raise SrnetError(
+            f"{scan}: volume {shape} and x-rays {shapes[0]}, {shapes[1]} do not fit "
+            f"the set's size {file.attrs['size']}; prepare all scans with one size"
+        )
+    file["ct"][index] = volume.array
+    for view, xray in zip(VIEWS, xrays, strict=True):
+        file[view][index] = np.rint(xray.grey * LEVELS).astype(np.uint16)
+    file["full_scale_hu_mm"][index] = [xray.full_scale_hu_mm for xray in xrays]
+    file["spacing_mm"][index] = volume.grid.spacing_mm
+    file["origin_mm"][index] = volume.grid.origin_mm
 
 
 def write_predictions(

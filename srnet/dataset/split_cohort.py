@@ -1,48 +1,22 @@
-"""The split into training, validation and test set, by patient."""
+"""Stage: split the cohort into training, validation and test set, by patient."""
 
-import csv
 import hashlib
-import io
 import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
 from srnet.acquire.duplicates import find_repeats, merge_patients
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import SplitSettings
-from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.core.rejection import read_tombstone
+from srnet.dataset.split import Part, RejectedScan, SplitScan
 
-Part = Literal["train", "validation", "test"]
 LOG = logging.getLogger(__name__)
 _REASONS_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class SplitScan:
-    """One row of `split.tsv`."""
-
-    scan: str
-    patient: str
-    source: str
-    part: Part
-
-
-@dataclass(frozen=True)
-class RejectedScan:
-    """One row of `rejected.tsv`: the stage that refused the scan, and why."""
-
-    scan: str
-    patient: str
-    source: str
-    stage: str
-    reason: str
-
 
 Group = tuple[Scan, ...]
 Stratum = tuple[str, str]
@@ -73,7 +47,7 @@ def split_cohort(
         scan.
     seed
         Decides the order in which patients are drawn. A patient's place in it
-        depends on nothing else, so that a scan more or less moves few others.
+        depends on nothing else, so that one scan more or less moves few others.
     digests
         `srnet.acquire.duplicates.voxel_hash` by scan id. Of scans with equal
         voxels `distinct` keeps the first, and takes their patients for one.
@@ -89,13 +63,21 @@ def split_cohort(
     SrnetError
         If the usable scans cannot fill three parts.
     """
-    rejected = [row for row in map(_rejection, scans, products) if row is not None]
-    names = {row.scan for row in rejected}
-    usable = [scan for scan in scans if scan.scan_id not in names]
+    out = {
+        scan.scan_id: row
+        for scan, files in zip(scans, products, strict=True)
+        if (row := _rejection(scan, files))
+    }
+    usable = [scan for scan in scans if scan.scan_id not in out]
     if counting == "distinct":
         repeats = find_repeats(usable, digests or {})
-        rejected = _in_order(scans, [*rejected, *_repeated(usable, repeats)])
+        out |= {
+            scan.scan_id: _repetition(scan, repeats[scan.scan_id])
+            for scan in usable
+            if scan.scan_id in repeats
+        }
         usable = merge_patients(usable, repeats)
+    rejected = [out[scan.scan_id] for scan in scans if scan.scan_id in out]
     groups = _groups(usable, by_patient=counting == "distinct")
     if len(groups) < len(get_args(Part)):
         raise SrnetError(
@@ -115,13 +97,11 @@ def _first_reasons(rejected: Sequence[RejectedScan]) -> str:
     """Say why scans were rejected; no `rejected.tsv` is written where none can be split."""
     if not rejected:
         return ""
-    reasons = [f"\n  {row.scan} ({row.stage}): {row.reason}" for row in rejected[:_REASONS_SHOWN]]
-    more = len(rejected) - len(reasons)
-    return (
-        f", or cure the {len(rejected)} rejected ones:"
-        + "".join(reasons)
-        + (f"\n  and {more} more" if more else "")
-    )
+    lines = [f", or cure the {len(rejected)} rejected ones:"]
+    lines += [f"  {row.scan} ({row.stage}): {row.reason}" for row in rejected[:_REASONS_SHOWN]]
+    if len(rejected) > _REASONS_SHOWN:
+        lines.append(f"  and {len(rejected) - _REASONS_SHOWN} more")
+    return "\n".join(lines)
 
 
 def leaking_patients(split: Iterable[SplitScan]) -> list[str]:
@@ -142,26 +122,13 @@ def _rejection(scan: Scan, products: tuple[str | Path, str | Path]) -> RejectedS
     return None
 
 
-def _repeated(scans: Iterable[Scan], repeats: Mapping[str, str]) -> list[RejectedScan]:
-    """Return the rows of scans that another one repeats voxel by voxel."""
-    return [
-        RejectedScan(
-            scan.scan_id,
-            scan.patient_id,
-            scan.source,
-            "split_cohort",
-            f"has the same voxels as {repeats[scan.scan_id]}, which is kept; "
-            "nothing to do, or set cohort.counting to 'paper' to count both",
-        )
-        for scan in scans
-        if scan.scan_id in repeats
-    ]
-
-
-def _in_order(scans: Iterable[Scan], rows: Iterable[RejectedScan]) -> list[RejectedScan]:
-    """Return rows in cohort order."""
-    places = {scan.scan_id: place for place, scan in enumerate(scans)}
-    return sorted(rows, key=lambda row: places[row.scan])
+def _repetition(scan: Scan, kept: str) -> RejectedScan:
+    """Return the row of a scan that repeats the scan `kept` voxel by voxel."""
+    reason = (
+        f"has the same voxels as {kept}, which is kept; "
+        "nothing to do, or set cohort.counting to 'paper' to count both"
+    )
+    return RejectedScan(scan.scan_id, scan.patient_id, scan.source, "split_cohort", reason)
 
 
 def read_digests(scans: Iterable[Scan], paths: Iterable[str | Path]) -> dict[str, str]:
@@ -210,7 +177,7 @@ def _lot(group: Group, seed: int) -> str:
 
 
 def _stratum(group: Group) -> Stratum:
-    """Return source and region, which every part holds in proportion."""
+    """Return source and region, which every part represents in proportion."""
     return group[0].source, group[0].region
 
 
@@ -246,59 +213,3 @@ def _fill(groups: list[Group], room: int) -> list[Group]:
             chosen.append(group)
             room -= len(group)
     return chosen
-
-
-def write_split(path: str | Path, split: Iterable[SplitScan]) -> None:
-    """Write `split.tsv`."""
-    _write_rows(path, SplitScan, split)
-
-
-def read_split(path: str | Path) -> list[SplitScan]:
-    """Read a `split.tsv` that `write_split` wrote, or one made by hand.
-
-    Raises
-    ------
-    SrnetError
-        If a column is missing or a part is unknown.
-    """
-    rows = [SplitScan(**row) for row in _read_rows(path, SplitScan)]  # type: ignore[arg-type]
-    for row in rows:
-        if row.part not in get_args(Part):
-            raise SrnetError(
-                f"{path}: scan {row.scan} is in part '{row.part}'; "
-                f"known are {', '.join(get_args(Part))}"
-            )
-    return rows
-
-
-def write_rejected(path: str | Path, rejected: Iterable[RejectedScan]) -> None:
-    """Write `rejected.tsv`."""
-    _write_rows(path, RejectedScan, rejected)
-
-
-def read_rejected(path: str | Path) -> list[RejectedScan]:
-    """Read a `rejected.tsv` that `write_rejected` wrote."""
-    return [RejectedScan(**row) for row in _read_rows(path, RejectedScan)]
-
-
-Row = SplitScan | RejectedScan
-
-
-def _write_rows(path: str | Path, kind: type[Row], rows: Iterable[Row]) -> None:
-    text = io.StringIO()
-    names = [field.name for field in fields(kind)]
-    writer = csv.DictWriter(text, names, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    write_text(path, text.getvalue())
-
-
-def _read_rows(path: str | Path, kind: type[Row]) -> list[dict[str, str]]:
-    names = [field.name for field in fields(kind)]
-    with Path(path).open(encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle, delimiter="\t")
-        if reader.fieldnames != names:
-            raise SrnetError(
-                f"{path}: columns are {reader.fieldnames}, expected {names}, separated by tabs"
-            )
-        return list(reader)

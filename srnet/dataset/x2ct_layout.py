@@ -2,10 +2,9 @@
 
 `FOLDER/SCAN/ct_xray_data.h5` holds `ct`, HU + 1024 as (craniocaudal,
 anteroposterior, left-right), and `xray1` (frontal) and `xray2` (lateral), grey
-0 to 255. That layout has no place for spacing, position and the scale of the
-grey values; what this package writes carries them as attributes, which X2CT
-does not look at. Where they are missing, the spacing is that which the caller
-gives, and the scale of the grey values stays unknown.
+0 to 255. Spacing, position and scale of the grey values are attributes that only
+this package writes. Where they are missing, the caller gives the spacing, and the
+scale stays unknown, which is stored as 0.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
-from srnet.dataset.pack_dataset import Sample
+from srnet.dataset.hdf5 import Sample
 from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Axis, Grid, Volume
 from srnet.imaging.xray import Xray

@@ -55,7 +55,7 @@ def measure_flops(net: Net, size: int) -> Flops:
         image = torch.empty(1, 2, size, size)
     parameters = sum(parameter.numel() for parameter in body.parameters())
     with torch.no_grad():
-        true_flops = count_true_flops(body, lambda: body(image)) + _physics_flops(net, size)
+        true_flops = count_true_flops(lambda: body(image)) + _physics_flops(net, size)
         paper_flops = count_paper_flops(body, lambda: body.published(image))
     return Flops(parameters, true_flops, paper_flops)
 
@@ -75,7 +75,7 @@ def _physics_flops(net: Net, size: int) -> int:
             torch.empty(1),
         )
         start = torch.empty(1, 1, size, size, size)
-    return count_true_flops(updates, lambda: updates(start, views))
+    return count_true_flops(lambda: updates(start, views))
 
 
 def write_flops(path: str | Path, flops: Mapping[str, Flops]) -> None:
@@ -84,12 +84,11 @@ def write_flops(path: str | Path, flops: Mapping[str, Flops]) -> None:
     write_text(path, json.dumps(counts, indent=2) + "\n")
 
 
-def count_true_flops(module: nn.Module, run: Callable[[], object]) -> int:
-    """Return the operations of `run`, a forward pass of `module`, by torch's own counter."""
+def count_true_flops(run: Callable[[], object]) -> int:
+    """Return the operations of `run`, such as a forward pass, by torch's own counter."""
     # Torch counts attention only in its plain form, not in fused kernels.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         run()
-    del module
     return int(counter.get_total_flops())
 
 
@@ -113,64 +112,41 @@ def count_paper_flops(module: nn.Module, run: Callable[[], object]) -> int:
 
 
 def _convolution(layer: Any, values: Tensor, output: Tensor) -> int:
-    taps = prod(layer.weight.shape[2:]) * (values.shape[1] // layer.groups)
-    return output.numel() * int(taps)
+    return output.numel() * int(prod(layer.weight.shape[2:]) * (values.shape[1] // layer.groups))
 
 
-def _normalisation(layer: Any, values: Tensor, output: Tensor) -> int:
-    del output
+def _normalisation(layer: Any, values: Tensor, _: Tensor) -> int:
     affine = getattr(layer, "affine", False) or getattr(layer, "elementwise_affine", False)
     return (4 if affine else 2) * values.numel()
 
 
-def _linear(layer: Any, values: Tensor, output: Tensor) -> int:
-    del values
-    return int(layer.in_features) * output.numel()
-
-
-def _softmax(layer: Any, values: Tensor, output: Tensor) -> int:
-    del output
+def _softmax(layer: Any, values: Tensor, _: Tensor) -> int:
     length = int(values.shape[layer.dim])
     return (3 * length - 1) * (values.numel() // length)
 
 
-def _adaptive_pool(layer: Any, values: Tensor, output: Tensor) -> int:
-    del layer
+def _adaptive_pool(_: Any, values: Tensor, output: Tensor) -> int:
     return (values[0, 0].numel() // output[0, 0].numel() + 1) * output.numel()
 
 
-def _upsampling(layer: Any, values: Tensor, output: Tensor) -> int:
-    del values
-    costs = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}
-    return output.numel() * costs.get(layer.mode, 0)
-
-
-def _average_pool(layer: Any, values: Tensor, output: Tensor) -> int:
-    del layer, values
-    return output.numel()
-
-
 _CONVOLUTIONS = (
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
 _NORMALISATIONS = (
     nn.modules.batchnorm._BatchNorm,
     nn.modules.instancenorm._InstanceNorm,
     nn.LayerNorm,
-    # Unknown to thop; stands where the published modules have batch normalisation.
-    nn.GroupNorm,
+    nn.GroupNorm,  # unknown to thop; stands where the published modules normalise by batch
 )
+_UPSAMPLING = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}
 _MACS: tuple[tuple[tuple[type[nn.Module], ...], Callable[[Any, Tensor, Tensor], int]], ...] = (
     (_CONVOLUTIONS, _convolution),
     (_NORMALISATIONS, _normalisation),
-    ((nn.Linear,), _linear),
+    ((nn.Linear,), lambda layer, _, output: layer.in_features * output.numel()),
     ((nn.Softmax,), _softmax),
     ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), _adaptive_pool),
-    ((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _average_pool),
-    ((nn.Upsample,), _upsampling),
+    ((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), lambda _, __, output: output.numel()),
+    ((nn.Upsample,), lambda layer, _, output: output.numel() * _UPSAMPLING.get(layer.mode, 0)),
 )
+"""Kinds of layers and what thop counts for one, given the layer, its input and its output."""

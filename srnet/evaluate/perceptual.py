@@ -1,8 +1,8 @@
-"""LPIPS of volumes, with the trained AlexNet features that define it, or not at all.
+"""LPIPS of volumes, with the trained AlexNet features that define it.
 
 The `lpips` package brings the linear heads; the features of the backbone come
-from a file. Their digest is checked: a network of other weights, random ones
-above all, gives numbers of the same look that are no LPIPS.
+from a file. Their digest is checked, since a backbone of other weights, such as
+random ones, gives plausible numbers that are not LPIPS.
 """
 
 import hashlib
@@ -40,14 +40,17 @@ class Perceptual:
 
     def __init__(self, weights: str | Path) -> None:
         features = read_features(weights)
+        repair_torchvision()
+        import lpips
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torchvision, on arguments that lpips passes
             # A random backbone, so that nothing is downloaded; its weights are replaced below.
-            self._net = _import_lpips().LPIPS(net="alex", pnet_rand=True, verbose=False)
+            self._net: Any = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
         backbone = self._net.net
-        backbone.load_state_dict(
-            {name: features[_published(name)] for name in backbone.state_dict()}
-        )
+        # What the package calls slice2.3.weight is features.3.weight in torchvision.
+        names = {name: f"features.{name.split('.', 1)[1]}" for name in backbone.state_dict()}
+        backbone.load_state_dict({name: features[there] for name, there in names.items()})
         self._net.eval()
 
     def images(self, first: Tensor, second: Tensor) -> Tensor:
@@ -57,37 +60,32 @@ class Perceptual:
             parts = [self._net(first[i : i + _BATCH], second[i : i + _BATCH]) for i in starts]
             return torch.cat(parts).flatten()
 
-    def volumes(self, truth: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
-        """Return the mean distance over the slices of three axes.
+    def volumes(self, target: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
+        """Return the mean distance over the slices of three axes, 0 for identical volumes.
 
         Parameters
         ----------
-        truth, prediction
+        target, prediction
             Network values (D, H, W); the prediction is clipped to [0, 1].
-
-        Returns
-        -------
-        float
-            Mean over the slices of each axis, then over the axes; 0 for
-            identical volumes.
 
         Raises
         ------
         SrnetError
             If an edge is too short for the backbone.
         """
-        if min(truth.shape) < SHORTEST:
+        if min(target.shape) < SHORTEST:
             raise SrnetError(
-                f"shape {truth.shape}: LPIPS needs {SHORTEST} voxels or more along every edge"
+                f"shape {target.shape}: LPIPS needs {SHORTEST} voxels or more along every edge"
             )
         prediction = np.clip(prediction, 0, 1)
-        axes = [self._axis(truth, prediction, axis) for axis in range(3)]
+        axes = [self._axis(target, prediction, axis) for axis in range(3)]
         return float(np.mean(axes))
 
     def _axis(
-        self, truth: NDArray[np.float32], prediction: NDArray[np.float32], axis: int
+        self, target: NDArray[np.float32], prediction: NDArray[np.float32], axis: int
     ) -> float:
-        stacks = [np.moveaxis(volume, axis, 0) for volume in (truth, prediction)]
+        """Return the mean distance of the slices across one axis."""
+        stacks = [np.moveaxis(volume, axis, 0) for volume in (target, prediction)]
         # The distance of identical slices, as of empty ones, is 0: not worth a pass.
         differs = (stacks[0] != stacks[1]).any(axis=(1, 2))
         if not differs.any():
@@ -117,7 +115,11 @@ def read_features(path: str | Path) -> dict[str, Tensor]:
             "give one, or 'fetch', or leave it out"
         )
     try:
-        loaded = _read_npz(path) if path.suffix == ".npz" else _read_pth(path)
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                loaded = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as failure:  # torch and numpy raise anything on damaged files.
         raise SrnetError(
             f"{path}: cannot be read as weights ({failure}); fetch it again"
@@ -127,7 +129,7 @@ def read_features(path: str | Path) -> dict[str, Tensor]:
     if digest != FEATURES_SHA256:
         raise SrnetError(
             f"{path}: holds features with digest {digest[:16]}..., not torchvision's AlexNet "
-            f"({FEATURES_SHA256[:16]}...); what they measure would not be LPIPS"
+            f"({FEATURES_SHA256[:16]}...); distances of these are not LPIPS"
         )
     return features
 
@@ -139,20 +141,6 @@ def features_digest(features: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(features[name].numpy().astype("<f4").tobytes())
     return digest.hexdigest()
-
-
-def _read_npz(path: Path) -> dict[str, Tensor]:
-    with np.load(path) as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-
-
-def _read_pth(path: Path) -> dict[str, Tensor]:
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
-
-
-def _published(name: str) -> str:
-    """Return torchvision's name of a parameter: slice2.3.weight is features.3.weight."""
-    return f"features.{name.split('.', 1)[1]}"
 
 
 @contextmanager
@@ -172,19 +160,11 @@ def _as_images(stack: NDArray[np.float32]) -> Tensor:
     return (2 * grey - 1)[:, None].expand(-1, 3, -1, -1)
 
 
-def _import_lpips() -> Any:
-    mend_torchvision()
-    import lpips
-
-    return lpips
-
-
-def mend_torchvision() -> None:
+def repair_torchvision() -> None:
     """Make `torchvision` importable beside a torch without CUDA too.
 
-    torchvision's wheel registers its operators from a library that needs CUDA;
-    without it, its import stops at the missing `nms`. Declaring such operators,
-    which no backbone calls, is enough.
+    Its wheel registers operators from a library that needs CUDA, and its import
+    fails where `nms` is missing. No backbone calls it: declaring it is enough.
     """
     try:
         import torchvision  # noqa: F401

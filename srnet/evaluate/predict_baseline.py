@@ -1,17 +1,15 @@
-"""Baselines: reconstructions of the test set that no network made.
+"""Stage: predict the test set with a baseline, without a network.
 
 A network that does not beat the first three has learned nothing of use. The
-last two learn nothing either; they know the geometry and the scale of the
-line integrals, and a network that does not beat them has learned less than
-the physics gives away.
+last two learn nothing either, but they know the geometry and the scale of the
+line integrals: a network that does not beat them has learned less than the
+physics alone tells.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from srnet.core.errors import SrnetError
@@ -24,11 +22,15 @@ IPF_SWEEPS = 20
 # Where no training scan has bone the mean is 0, which no update could raise.
 _LEAST_PRIOR = 1e-5
 
-BaselineMethod = Callable[[Samples, Samples], Iterator[Tensor]]
-
 
 def _cases(test: Samples) -> Iterator[Batch]:
     return test.batches(torch.arange(len(test)), size=1)
+
+
+def _mean(train: Samples) -> Tensor:
+    # Summed scan by scan: an int16 set as float would take twice its memory.
+    total = sum((scan.double() for scan in train.ct), torch.zeros(train.ct.shape[1:]).double())
+    return (total / (len(train) * TARGET_MAX)).float()[None, None]
 
 
 def all_zero(train: Samples, test: Samples) -> Iterator[Tensor]:
@@ -40,9 +42,7 @@ def all_zero(train: Samples, test: Samples) -> Iterator[Tensor]:
 
 def mean_volume(train: Samples, test: Samples) -> Iterator[Tensor]:
     """Yield the mean of the training volumes for every case."""
-    mean = _mean(train)
-    for _ in range(len(test)):
-        yield mean
+    yield from [_mean(train)] * len(test)
 
 
 def nearest_neighbour(train: Samples, test: Samples) -> Iterator[Tensor]:
@@ -70,25 +70,22 @@ def ipf(train: Samples, test: Samples) -> Iterator[Tensor]:
         yield fit_to_views(prior, case.views, IPF_SWEEPS)
 
 
-BASELINE_METHODS: dict[str, BaselineMethod] = {
-    "all_zero": all_zero,
-    "mean_volume": mean_volume,
-    "nearest_neighbour": nearest_neighbour,
-    "back_projection": back_projection,
-    "ipf": ipf,
+GENERATORS: dict[str, Callable[[Samples, Samples], Iterator[Tensor]]] = {
+    generator.__name__: generator
+    for generator in (all_zero, mean_volume, nearest_neighbour, back_projection, ipf)
 }
-"""Row name -> generator of (1, 1, S, S, S) network values, one per test case."""
+"""Each of `BASELINES` -> generator of (1, 1, S, S, S) network values, one per test case."""
 
 
 def predict_baseline(
     name: str, train_set: str | Path, test_set: str | Path, prediction: str | Path
 ) -> None:
-    """Write the reconstructions of one baseline.
+    """Write the predictions of one baseline.
 
     Parameters
     ----------
     name
-        Key of `BASELINE_METHODS`.
+        One of `srnet.evaluate.baselines.BASELINES`.
     train_set, test_set
         Packed data sets.
     prediction
@@ -99,18 +96,8 @@ def predict_baseline(
     SrnetError
         If there is no baseline of that name.
     """
-    if name not in BASELINE_METHODS:
-        raise SrnetError(f"no baseline '{name}'; baselines: {', '.join(BASELINE_METHODS)}")
+    if name not in GENERATORS:
+        raise SrnetError(f"no baseline '{name}'; baselines: {', '.join(GENERATORS)}")
     train, test = (load_samples(path, gamma=False) for path in (train_set, test_set))
-    volumes = (_array(volume) for volume in BASELINE_METHODS[name](train, test))
+    volumes = (volume[0, 0].numpy() for volume in GENERATORS[name](train, test))
     write_predictions(prediction, name, test.scans, volumes)
-
-
-def _mean(train: Samples) -> Tensor:
-    # Summed scan by scan: an int16 set as float would take twice its memory.
-    total = sum((scan.double() for scan in train.ct), torch.zeros(train.ct.shape[1:]).double())
-    return (total / (len(train) * TARGET_MAX)).float()[None, None]
-
-
-def _array(volume: Tensor) -> NDArray[np.float32]:
-    return volume[0, 0].numpy()

@@ -1,9 +1,9 @@
-"""How well a reconstruction explains the x-rays that it was made from.
+"""How well the DRRs of a reconstruction agree with the x-rays that it was made from.
 
-How well the DRRs of a reconstruction agree with the films that it was made from.
-
-Where no CT exists this is the one honest measure of confidence: it needs no
-truth. It is necessary, not sufficient; two views leave much of a volume open.
+Such a measure needs no CT, so it is there for patients' films too. A good agreement is
+necessary, not sufficient: two views leave much of a volume open. X-rays of the test set have a
+known scale, and `reprojection_error` compares line integrals; films have none, and
+`view_consistency` compares grey values.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.evaluate.metrics import FULL_SCALE, Array
 from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Grid, Volume
 from srnet.imaging.xray import Grey, normalise
 from srnet.prepare.project_drr import cast_rays
 
 
 def reprojection_error(
-    prediction: Array,
+    prediction: NDArray[np.float32],
     integrals_hu_mm: NDArray[np.float32],
-    spacing_mm: tuple[float, float, float],
     beam: ConeBeam,
+    spacing_mm: tuple[float, float, float],
 ) -> float:
     """Return how far the DRRs of a reconstruction are from its input x-rays.
 
@@ -32,22 +32,22 @@ def reprojection_error(
         Network values (S, S, S), clipped to [0, 1] here.
     integrals_hu_mm
         Line integrals that the two x-rays show, (2, S, S), AP then lateral.
-    spacing_mm
-        Distance of voxel centres along the three axes.
     beam
         Geometry in which the x-rays were made.
+    spacing_mm
+        Distance of voxel centres along the three axes.
 
     Returns
     -------
     float
         Sum of absolute differences over both views, as a share of the sum of
-        the x-rays: 0 for the truth, 1 for an empty volume; NaN if the x-rays
+        the x-rays: 0 for the target, 1 for an empty volume; NaN if the x-rays
         are empty or their scale is unknown.
     """
     content = float(integrals_hu_mm.sum(dtype=np.float64))
     if content == 0:
         return float("nan")
-    levels = np.asarray(np.clip(prediction, 0, 1) * FULL_SCALE, dtype=np.float32)
+    levels = np.asarray(np.clip(prediction, 0, 1) * TARGET_MAX, dtype=np.float32)
     grid = Grid((levels.shape[0], levels.shape[1], levels.shape[2]), spacing_mm, (0.0, 0.0, 0.0))
     drrs = np.stack([cast_rays(Volume(levels, grid), beam, view) for view in View])
     return float(np.abs(drrs - integrals_hu_mm).sum(dtype=np.float64)) / content
@@ -55,7 +55,7 @@ def reprojection_error(
 
 @dataclass(frozen=True)
 class ViewConsistency:
-    """How one view's own DRR agrees with the film as the network saw it.
+    """How the DRR of one view agrees with the film as the network saw it.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def reproject(volume: Volume, beam: ConeBeam) -> dict[View, Grey]:
     return {view: normalise(cast_rays(clipped, beam, view)) for view in View}
 
 
-def compare(drr: Grey, film: Grey) -> ViewConsistency:
+def view_consistency(drr: Grey, film: Grey) -> ViewConsistency:
     """Compare a DRR with the film, both (S, S) in [0, 1]."""
     ours, theirs = drr.astype(np.float64).ravel(), film.astype(np.float64).ravel()
     varied = ours.std() > 0 and theirs.std() > 0

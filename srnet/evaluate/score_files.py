@@ -1,37 +1,29 @@
 """Score one volume file against another, outside any run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.config.evaluate import LPIPS_FETCHED, EvaluateSettings
+from srnet.config.evaluate import EvaluateSettings
 from srnet.core.errors import SrnetError
-from srnet.evaluate.metrics import CONVENTIONS, FULL_SCALE, paper_scores, strict_scores
+from srnet.evaluate.evaluate import load_lpips
+from srnet.evaluate.metrics import CONVENTIONS, ScoredPair, score_pair
 from srnet.imaging.formats import import_image
+from srnet.imaging.target import HU_OFFSET, TARGET_MAX
 from srnet.imaging.volume import Grid, canonical
 
-_ISOTROPIC = (1.0, 1.0, 1.0)
 _TOLERANCE = 0.1
 """Voxels by which two grids may lie apart: what a file's header may round."""
-_TRUTH_RANGE = (-0.3, 3.0)
+_TARGET_RANGE = (-0.3, 3.0)
 _PREDICTION_RANGE = (-0.3, 20.0)
 """Outside it values are surely in HU, stored values or shades of grey; inside, scored as
-they are. A network may leave [0, 1], a truth hardly."""
+they are. A network may leave [0, 1], a target hardly."""
 
 
-@dataclass(frozen=True)
-class NetworkVolume:
-    """Network values (D, H, W) float32, and where they lie if the file tells it."""
-
-    array: NDArray[np.float32]
-    grid: Grid | None
-
-
-def read_network_volume(path: str | Path) -> NetworkVolume:
-    """Read network values from a file.
+def read_network_volume(path: str | Path) -> tuple[NDArray[np.float32], Grid | None]:
+    """Read network values (D, H, W) from a file, and where they lie if it tells that.
 
     Parameters
     ----------
@@ -48,7 +40,7 @@ def read_network_volume(path: str | Path) -> NetworkVolume:
     if not path.is_file():
         raise SrnetError(f"there is no file {path}; give a .npy array or a NIfTI image")
     if path.suffix == ".npy":
-        return NetworkVolume(_read_npy(path), None)
+        return _read_npy(path), None
     image = import_image(path)
     if image.array.ndim != 3:
         raise SrnetError(f"{path}: has shape {image.array.shape}; a volume has three axes")
@@ -56,13 +48,26 @@ def read_network_volume(path: str | Path) -> NetworkVolume:
     if 0 < volume.array.max() <= 1:
         raise SrnetError(
             f"{path}: its greatest value is {volume.array.max():g}; images hold stored values, "
-            "0..2500: multiply by 2500, or give network values, 0..1, as .npy arrays"
+            f"0..{TARGET_MAX}: multiply by {TARGET_MAX}, or give network values, 0..1, as .npy "
+            "arrays"
         )
-    return NetworkVolume((volume.array / FULL_SCALE).astype(np.float32), volume.grid)
+    return (volume.array / TARGET_MAX).astype(np.float32), volume.grid
+
+
+def _read_npy(path: Path) -> NDArray[np.float32]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as failure:
+        raise SrnetError(f"{path}: cannot be read as an array ({failure})") from None
+    if array.ndim != 3 or array.dtype.kind not in "fiub":
+        raise SrnetError(
+            f"{path}: has shape {array.shape} and type {array.dtype}; give 3-D network values"
+        )
+    return np.asarray(array, dtype=np.float32)
 
 
 def score_files(
-    truth: str | Path,
+    target: str | Path,
     prediction: str | Path,
     convention: str = "both",
     spacing_mm: tuple[float, float, float] | None = None,
@@ -72,7 +77,7 @@ def score_files(
 
     Parameters
     ----------
-    truth, prediction
+    target, prediction
         Two `.npy` arrays, or two images on one grid; see `read_network_volume`.
     convention
         "paper", "strict" or "both".
@@ -93,57 +98,33 @@ def score_files(
         If the volumes do not fit each other, or one is on another scale.
     """
     settings = settings or EvaluateSettings()
-    first, second = read_network_volume(truth), read_network_volume(prediction)
-    _check_fit(first, second, truth, prediction)
-    _check_scale(first.array, truth, _TRUTH_RANGE)
-    _check_scale(second.array, prediction, _PREDICTION_RANGE)
-    spacing = _spacing(first.grid, spacing_mm)
-    pair = first.array, second.array
-    scores: dict[str, float] = {}
-    if paper_scores in CONVENTIONS[convention]:
-        scores |= paper_scores(*pair)
-        if settings.lpips_files:
-            scores["LPIPS"] = _lpips(pair, settings.lpips_files[0])
-    if strict_scores in CONVENTIONS[convention]:
-        scores |= strict_scores(*pair, spacing, settings.bone_threshold)
-    return scores
+    (first, grid), (second, other_grid) = map(read_network_volume, (target, prediction))
+    _check_grids(grid, other_grid, f"{target} and {prediction}")
+    _check_scale(first, target, _TARGET_RANGE)
+    _check_scale(second, prediction, _PREDICTION_RANGE)
+    spacing = _spacing(grid, spacing_mm)
+    lpips = None if convention == "strict" else load_lpips(settings)
+    pair = ScoredPair(first, second, spacing, settings.bone_threshold, lpips=lpips)
+    return score_pair(pair, CONVENTIONS[convention])
 
 
-def _read_npy(path: Path) -> NDArray[np.float32]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as failure:
-        raise SrnetError(f"{path}: cannot be read as an array ({failure})") from None
-    if array.ndim != 3 or array.dtype.kind not in "fiub":
+def _check_grids(first: Grid | None, second: Grid | None, files: str) -> None:
+    """Refuse an array beside an image, and images whose outermost voxels lie apart."""
+    if (first is None) != (second is None):
         raise SrnetError(
-            f"{path}: has shape {array.shape} and type {array.dtype}; give 3-D network values"
-        )
-    return np.asarray(array, dtype=np.float32)
-
-
-def _check_fit(
-    first: NetworkVolume, second: NetworkVolume, truth: str | Path, prediction: str | Path
-) -> None:
-    if (first.grid is None) != (second.grid is None):
-        raise SrnetError(
-            f"{truth} and {prediction}: an array has no orientation to match an image's; "
+            f"{files}: an array has no orientation to match an image's; "
             "give two .npy files or two images"
         )
-    if first.grid is None or second.grid is None:
+    if first is None or second is None or first.shape != second.shape:
         return
-    if first.grid.shape == second.grid.shape and not _coincide(first.grid, second.grid):
-        raise SrnetError(
-            f"{truth} and {prediction} lie apart: voxels of {_mm(first.grid.spacing_mm)} from "
-            f"{_mm(first.grid.origin_mm)}, and of {_mm(second.grid.spacing_mm)} from "
-            f"{_mm(second.grid.origin_mm)}; resample one onto the other's grid"
-        )
-
-
-def _coincide(first: Grid, second: Grid) -> bool:
-    """Tell whether the outermost voxels of two grids of one shape lie at the same places."""
     corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in first.shape), 1]]).T
     apart = np.abs((first.affine - second.affine) @ corners)
-    return bool(apart.max() < _TOLERANCE * min(first.spacing_mm))
+    if not apart.max() < _TOLERANCE * min(first.spacing_mm):
+        raise SrnetError(
+            f"{files} lie apart: voxels of {_mm(first.spacing_mm)} from {_mm(first.origin_mm)}, "
+            f"and of {_mm(second.spacing_mm)} from {_mm(second.origin_mm)}; "
+            "resample one onto the other's grid"
+        )
 
 
 def _mm(values: Sequence[float]) -> str:
@@ -155,9 +136,9 @@ def _spacing(
 ) -> tuple[float, float, float]:
     """Return the voxel size of images, or that given for arrays."""
     if grid is None:
-        spacing = given or _ISOTROPIC
+        spacing = given or (1.0, 1.0, 1.0)
         if not all(0 < edge < np.inf for edge in spacing):
-            raise SrnetError(f"a voxel of {_mm(spacing)} is none; give three positive lengths")
+            raise SrnetError(f"voxel size {_mm(spacing)}: give three positive lengths")
         return spacing
     if given is not None:
         raise SrnetError("images have their own voxel size; leave out --spacing-mm")
@@ -170,17 +151,7 @@ def _check_scale(
     low, high = float(values.min()), float(values.max())
     if low < accepted[0] or high > accepted[1]:
         raise SrnetError(
-            f"{path}: network values run from {low:g} to {high:g} instead of 0 to 1; .npy arrays "
-            "hold clip(HU + 1024, 0, 2500) / 2500 in bone, images the same without the division"
+            f"{path}: network values run from {low:g} to {high:g} instead of 0 to 1; in bone "
+            f".npy arrays hold clip(HU + {HU_OFFSET}, 0, {TARGET_MAX}) / {TARGET_MAX}, images the "
+            "same without the division"
         )
-
-
-def _lpips(pair: tuple[NDArray[np.float32], NDArray[np.float32]], weights: str) -> float:
-    if weights == LPIPS_FETCHED and not Path(weights).is_file():
-        raise SrnetError(
-            f"LPIPS weights are not at {weights}; let the workflow make that file, or name another"
-        )
-    # Only here is torch needed.
-    from srnet.evaluate.perceptual import Perceptual
-
-    return Perceptual(weights).volumes(*pair)

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.config.run import BASELINES
 from srnet.core.atomic import atomic_folder, refuse_existing, write_text
 from srnet.core.errors import SrnetError
 from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
-from srnet.dataset.split_cohort import read_split
-from srnet.evaluate.evaluate import read_scores
-from srnet.evaluate.reprojection import compare, reproject
+from srnet.dataset.split import read_split
+from srnet.evaluate.baselines import BASELINES
+from srnet.evaluate.reprojection import reproject, view_consistency
+from srnet.evaluate.scores import read_scores
 from srnet.export.model_folder import Reference, write_manifest
 from srnet.export.xray_statistics import XrayStatistics, view_statistics
-from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.geometry import View
 from srnet.imaging.volume import Volume
 from srnet.provenance.store import Store
 
@@ -190,7 +190,7 @@ def export_model(run: RunFiles, folder: str | Path) -> None:
     refuse_existing(folder)
     card = load_model(run.model).card
     train, test = read_dataset(run.train), read_dataset(run.test)
-    about = {"method": run.method, **card.plain(), **asdict(_beam(train))}
+    about = {"method": run.method, **card.plain(), **asdict(train.beam)}
     cohort = summarise_cohort(run, train)
     metrics = {"scores": _mean_scores(run), "reprojection": reference(run, test).plain()}
     with atomic_folder(folder) as partial:
@@ -251,13 +251,13 @@ def summarise_cohort(run: RunFiles, train: DataSet) -> dict[str, Any]:
 def reference(run: RunFiles, test: DataSet) -> Reference:
     """Return how well DRRs of the model's reconstructions of the test set fit their input."""
     predictions = read_predictions(run.prediction)
-    beam = _beam(test)
+    beam = test.beam
     correlations: dict[View, list[float]] = {view: [] for view in View}
     for index in range(len(predictions)):
         volume = Volume(predictions.network_volume(index), test.grid(index))
         drrs = reproject(volume, beam)
         for view, xray in zip(View, test.xrays(index), strict=True):
-            correlations[view].append(compare(drrs[view], xray.grey).correlation)
+            correlations[view].append(view_consistency(drrs[view], xray.grey).correlation)
     return Reference(
         scans=len(predictions),
         correlation_p05=_quantile(correlations, 0.05),
@@ -279,10 +279,6 @@ def _mean_scores(run: RunFiles) -> dict[str, dict[str, float | None]]:
             for name, mean in numbers.mean().items()
         }
     return means
-
-
-def _beam(samples: DataSet) -> ConeBeam:
-    return ConeBeam(float(samples.attributes["source_to_isocentre_mm"]))
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

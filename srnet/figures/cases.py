@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.core.errors import SrnetError
-from srnet.dataset.hdf5 import DataSet, Predictions, read_dataset, read_predictions
+from srnet.dataset.hdf5 import read_dataset, read_predictions
 from srnet.imaging.volume import Grid, Volume
 from srnet.tables.printed import printed_name
 
@@ -92,7 +92,7 @@ def choose_scans(test_h5: str | Path, subject_h5: str | Path, count: int = 1) ->
 def rank_scans(test_h5: str | Path, subject_h5: str | Path) -> list[str]:
     """Return the test scans from the least to the greatest squared error of `subject_h5`."""
     samples, subject = read_dataset(test_h5), read_predictions(subject_h5)
-    _check_same_scans(samples, subject)
+    subject.check_made_for(samples)
     if not samples.scans:
         raise SrnetError(f"{test_h5}: holds no scan to show; add scans to the cohort")
     errors = [
@@ -120,15 +120,7 @@ def read_case(test_h5: str | Path, prediction_h5s: Sequence[str | Path], scan: s
     reconstructions = {}
     for path in prediction_h5s:
         prediction = read_predictions(path)
-        _check_same_scans(samples, prediction)
+        prediction.check_made_for(samples)
         reconstructions[prediction.row] = prediction.network_volume(index)
     target = Volume(samples.network_volume(index), samples.grid(index))
     return FigureCase(scan, target, ap.grey, lateral.grey, reconstructions)
-
-
-def _check_same_scans(samples: DataSet, prediction: Predictions) -> None:
-    if samples.scans != prediction.scans:
-        raise SrnetError(
-            f"{prediction.path}: holds the scans {', '.join(prediction.scans)} where the test set "
-            f"holds {', '.join(samples.scans)}; remove the file and make it again"
-        )

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from srnet.config.figures import FigureSettings
-from srnet.evaluate.evaluate import read_scores
 from srnet.evaluate.metrics import METRICS
+from srnet.evaluate.scores import read_scores
 from srnet.figures.canvas import COLOURS, INK, MUTED, new_figure, save_figure, style
 from srnet.tables.printed import is_baseline, printed_name
 

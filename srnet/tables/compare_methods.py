@@ -1,21 +1,21 @@
-"""Stage: one tidy table of every score, and how each row stands to 3DSRNet.
+"""Stage: one tidy table of every score, and a comparison of each row with 3DSRNet.
 
-An ablation stands to the whole method of its own table instead, which may have
-another loss. Every row was scored on the same scans, so it is compared pair by
+An ablation is compared with the whole method of its own table instead, which may have
+another loss. Every row was scored on the same scans, so they are compared pair by
 pair: the mean difference with its bootstrap interval and a Wilcoxon
 signed-rank test, both by patient, and both of Holm's corrections, over the
 rows within one metric and over all tests made.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from srnet.core.atomic import atomic_path
-from srnet.evaluate.evaluate import KEYS, check_same_scans, read_scores, write_scores
 from srnet.evaluate.metrics import COLUMNS
+from srnet.evaluate.scores import KEYS, check_same_scans, read_scores, write_scores
 from srnet.tables.statistics import bootstrap_intervals, holm, paired_p
 
 REFERENCE = "srnet3d"
@@ -37,14 +37,14 @@ def compare_methods(
     tidy_scores
         TSV to write: one line per row and scan.
     comparison
-        TSV to write: one line per row and metric, see `compare`.
+        TSV to write: one line per row and metric, see `compare_rows`.
     references
         For an ablation, the whole method that it was taken from.
     """
     frames = {Path(path).stem: read_scores(path) for path in scores}
     write_scores(tidy_scores, tidy(frames))
     with atomic_path(comparison) as partial:
-        compare(frames, references).to_csv(
+        compare_rows(frames, references).to_csv(
             partial, sep="\t", index=False, float_format="%.9g", lineterminator="\n"
         )
 
@@ -55,7 +55,7 @@ def tidy(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["method", *KEYS, *COLUMNS]]
 
 
-def compare(
+def compare_rows(
     frames: Mapping[str, pd.DataFrame], references: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Compare every row with its reference on every metric.
@@ -77,12 +77,24 @@ def compare(
         If the rows were not scored on the same scans.
     """
     check_same_scans(frames)
-    chosen = {name: (references or {}).get(name, REFERENCE) for name in frames}
-    lines = [
-        _line(metric, name, frame, chosen[name], frames.get(chosen[name]))
-        for metric in _with_values(frames.values())
-        for name, frame in frames.items()
-    ]
+    given = [metric for metric in COLUMNS if any(f[metric].notna().any() for f in frames.values())]
+    lines = []
+    for metric in given:
+        for name, frame in frames.items():
+            reference = (references or {}).get(name, REFERENCE)
+            if reference == name or reference not in frames:
+                reference = ""
+            low, high = bootstrap_intervals(frame, [metric])[metric]
+            line: dict[str, str | float] = {
+                "method": name,
+                "metric": metric,
+                "n": int(frame[metric].notna().sum()),
+                "mean": float(frame[metric].mean()),
+                "low": low,
+                "high": high,
+                "reference": reference,
+            }
+            lines.append({**line, **_differences(metric, frame, frames.get(reference))})
     table = pd.DataFrame(lines)
     table["p_holm_metric"] = np.nan
     for _, group in table.groupby("metric", sort=False):
@@ -91,29 +103,9 @@ def compare(
     return table
 
 
-def _with_values(frames: Iterable[pd.DataFrame]) -> list[str]:
-    known = [frame.notna().any() for frame in frames]
-    return [metric for metric in COLUMNS if any(bool(has[metric]) for has in known)]
-
-
-def _line(
-    metric: str, name: str, frame: pd.DataFrame, against: str, reference: pd.DataFrame | None
-) -> dict[str, str | float]:
-    low, high = bootstrap_intervals(frame, [metric])[metric]
-    line: dict[str, str | float] = {
-        "method": name,
-        "metric": metric,
-        "n": int(frame[metric].notna().sum()),
-        "mean": float(frame[metric].mean()),
-        "low": low,
-        "high": high,
-    }
-    itself = reference is None or against == name
-    line["reference"] = "" if itself else against
-    return line | _against(metric, frame, None if itself else reference)
-
-
-def _against(metric: str, frame: pd.DataFrame, reference: pd.DataFrame | None) -> dict[str, float]:
+def _differences(
+    metric: str, frame: pd.DataFrame, reference: pd.DataFrame | None
+) -> dict[str, float]:
     """Return the paired comparison with the reference, NaN without one."""
     names = ("difference", "difference_low", "difference_high", "p")
     if reference is None:

@@ -1,14 +1,12 @@
 """Stage: make one table of the paper from the scores of its rows.
 
-One `Table` is the source of every format. Its CSV begins with the paper's
-columns in the paper's order, then the strict ones, the 95 % intervals and the
-values that the paper prints. What must be known to read it follows as lines
-that start with `#`: `pandas.read_csv(path, comment="#")` passes over them.
+Its CSV begins with the paper's columns in the paper's order, then the strict ones, the 95 %
+intervals and the values that the paper prints. The notes of the table follow as lines that
+start with `#`, which `pandas.read_csv(path, comment="#")` passes over.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +14,11 @@ import numpy as np
 import pandas as pd
 
 from srnet.core.stamp import record_id
-from srnet.evaluate.evaluate import check_same_scans, read_scores
 from srnet.evaluate.metrics import COLUMNS, COUNTS, METRICS, PAPER
+from srnet.evaluate.scores import check_same_scans, read_scores
 from srnet.tables.printed import SIGNS, TITLES, Traits, printed_name, printed_scores, traits
 from srnet.tables.statistics import FEWEST_PATIENTS, RESAMPLES, bootstrap_intervals
 from srnet.tables.table_formats import Table, reasons, write_table
-
-
-@dataclass(frozen=True)
-class TableCohort:
-    """What became of every scan.
-
-    Attributes
-    ----------
-    split
-        TSV with the columns scan, patient and part.
-    rejected
-        TSV with one row per rejected scan.
-    size
-        Edge of the volumes in voxels.
-    """
-
-    split: str | Path
-    rejected: str | Path
-    size: int
 
 
 def make_table(
@@ -47,7 +26,9 @@ def make_table(
     scores: Sequence[str | Path],
     flops: str | Path,
     methods: Mapping[str, Mapping[str, Any]],
-    cohort: TableCohort,
+    split: str | Path,
+    rejected: str | Path,
+    size: int,
     outputs: Sequence[str | Path],
 ) -> None:
     """Write one table in the format that the suffix of each output names.
@@ -62,68 +43,56 @@ def make_table(
         JSON file of operation counts by method.
     methods
         Network (`net`) and loss weights (`loss`) of every method, as plain types.
-    cohort
-        Lists of the split and of the rejected scans, and the size of the volumes.
+    split, rejected
+        TSV files with one row per scan of the split (scan, patient and part), and per
+        rejected scan.
+    size
+        Edge of the volumes in voxels.
     outputs
         Files with the suffixes .csv, .md, .tex or .html.
-    """
-    built = build_table(
-        table,
-        scores={Path(path).stem: read_scores(path) for path in scores},
-        flops=_read_counts(flops),
-        methods={name: traits(method["net"], method["loss"]) for name, method in methods.items()},
-        notes=[*_cohort_notes(cohort), *_flops_notes(methods)],
-    )
-    for output in outputs:
-        write_table(output, built)
-
-
-def build_table(
-    table: str,
-    scores: Mapping[str, pd.DataFrame],
-    flops: Mapping[str, Mapping[str, float]],
-    methods: Mapping[str, Traits],
-    notes: Sequence[str],
-) -> Table:
-    """Return the table as data; see `make_table`.
 
     Raises
     ------
     SrnetError
         If the rows were not scored on the same scans.
     """
-    check_same_scans(scores)
-    signs = SIGNS[table]
-    rows = []
-    for name, frame in scores.items():
-        method = methods.get(name, Traits("", published=False))
-        values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
-        values |= flops.get(name, dict.fromkeys(COUNTS, np.nan))
-        rows.append(
-            {
-                "Method": printed_name(name),
-                **{part: method.sign(part) for part in signs},
-                **{metric: values[metric] for metric in METRICS},
-                **_ends(bootstrap_intervals(frame, COLUMNS)),
-                **_printed(table, method),
-            }
-        )
-    fixed = (*notes, *reasons(scores, COLUMNS), _interval_note(scores), _PRINTED_NOTE)
-    record = f"record: {record_id() or 'none, made outside a recorded job'}"
-    return Table(TITLES[table], signs, pd.DataFrame(rows), (*fixed, record))
+    frames = {Path(path).stem: read_scores(path) for path in scores}
+    check_same_scans(frames)
+    counts = json.loads(Path(flops).read_text(encoding="utf-8"))
+    rows = [
+        _row(table, name, frame, methods.get(name), counts.get(name))
+        for name, frame in frames.items()
+    ]
+    notes = (
+        *_cohort_notes(split, rejected, size),
+        *_flops_notes(methods),
+        *reasons(frames, COLUMNS),
+        _interval_note(frames),
+        _PRINTED_NOTE,
+        f"record: {record_id() or 'none, made outside a recorded job'}",
+    )
+    for output in outputs:
+        write_table(output, Table(TITLES[table], SIGNS[table], pd.DataFrame(rows), notes))
 
 
-def _ends(intervals: Mapping[str, tuple[float, float]]) -> dict[str, float]:
-    return {
-        f"{metric}_{end}": value
-        for metric, ends in intervals.items()
-        for end, value in zip(("low", "high"), ends, strict=True)
-    }
-
-
-def _printed(table: str, method: Traits) -> dict[str, float]:
+def _row(
+    table: str,
+    name: str,
+    frame: pd.DataFrame,
+    settings: Mapping[str, Any] | None,
+    counts: Mapping[str, float] | None,
+) -> dict[str, str | float]:
+    """Return one row; a baseline has neither settings nor counts of operations."""
+    method = traits(settings["net"], settings["loss"]) if settings else Traits("", published=False)
+    values = {metric: float(frame[metric].mean()) for metric in COLUMNS}
+    values |= {metric: counts[key] / 1e9 if counts else np.nan for metric, key in COUNTS.items()}
+    row: dict[str, str | float] = {"Method": printed_name(name)}
+    row |= {part: method.sign(part) for part in SIGNS[table]}
+    row |= {metric: values[metric] for metric in METRICS}
+    for metric, (low, high) in bootstrap_intervals(frame, COLUMNS).items():
+        row |= {f"{metric}_low": low, f"{metric}_high": high}
     printed = printed_scores(table, method)
-    return {f"{column.name}_printed": printed.get(column.name, np.nan) for column in PAPER}
+    return row | {f"{metric.name}_printed": printed.get(metric.name, np.nan) for metric in PAPER}
 
 
 def _flops_notes(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -150,26 +119,19 @@ def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
     )
 
 
-def _cohort_notes(cohort: TableCohort) -> list[str]:
+def _cohort_notes(split_tsv: str | Path, rejected_tsv: str | Path, size: int) -> list[str]:
     """Count scans, patients, rejected scans and patients on both sides of the split."""
-    split = pd.read_csv(cohort.split, sep="\t", dtype=str, keep_default_na=False)
-    rejected = pd.read_csv(cohort.rejected, sep="\t", dtype=str, keep_default_na=False)
+    split, rejected = (
+        pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        for path in (split_tsv, rejected_tsv)
+    )
     test = split[split["part"] == "test"]
     elsewhere = set(split.loc[split["part"] != "test", "patient"])
     leaked = set(test["patient"]) & elsewhere
     return [
-        f"volumes: {cohort.size} voxels a side; the paper's: 128",
+        f"volumes: {size} voxels a side; the paper's: 128",
         f"test scans: {len(test)}",
         f"test patients: {test['patient'].nunique()}",
         f"rejected scans: {len(rejected)}",
         f"leaked patients (in the test set and outside it): {len(leaked)}",
     ]
-
-
-def _read_counts(path: str | Path) -> dict[str, dict[str, float]]:
-    """Return the operations of each method by column, in units of 1e9."""
-    methods = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {
-        method: {column: counts[key] / 1e9 for column, key in COUNTS.items()}
-        for method, counts in methods.items()
-    }

@@ -1,46 +1,21 @@
-"""What the paper prints in its Tables I-III, keyed by what a method is.
-
-How rows of the tables are called in print.
-"""
+"""The names of rows in print, and what the paper prints for them in its Tables I-III."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-_BASELINES = {
-    "all_zero": "All zero",
-    "mean_volume": "Mean volume",
-    "nearest_neighbour": "Nearest scan",
-    "back_projection": "Back-projection",
-    "ipf": "IPF of the mean",
-}
-
-_PRINTED = {
-    **_BASELINES,
-    "psr": "PSR",
-    "sit": "SIT",
-    "x2ct": "X2CT",
-    "ete": "ETE",
-    "srnet3d": "3DSRNet",
-    "srnet3d_no_aspp": "without ASPP",
-    "srnet3d_no_srct": "without SRCT",
-    "srnet3d_no_srte": "without SRTE",
-    "srnet3d_eq12": "3DSRNet, eq. 12",
-    "srnet3d_no_igdl": "without IGDL3D",
-    "srnet3d_no_ffl": "without FFL3D",
-    "srnet3d_dc": "3DSRNet + ML-EM",
-    "x2ct_dc": "X2CT + ML-EM",
-}
+from srnet.config.run import method_label
+from srnet.evaluate.baselines import BASELINES
 
 
 def printed_name(row: str) -> str:
-    """Return the name of a row as the paper prints it, or the row itself."""
-    return _PRINTED.get(row, row.replace("_", " "))
+    """Return the name of a row in print; a method without one keeps its words."""
+    return BASELINES.get(row) or method_label(row)
 
 
 def is_baseline(row: str) -> bool:
     """Return whether a row of the tables was made without training."""
-    return row in _BASELINES
+    return row in BASELINES
 
 
 @dataclass(frozen=True)
@@ -110,15 +85,7 @@ PRINTED: dict[Traits, tuple[float, ...]] = {
 
 
 def traits(net: Mapping[str, Any], loss: Mapping[str, float]) -> Traits:
-    """Return the traits of a method.
-
-    Parameters
-    ----------
-    net
-        Its network settings as plain types.
-    loss
-        The weights of its loss terms.
-    """
+    """Return the traits of a method from its network settings and its weights of losses."""
     published = net.get("physics", "none") == "none"
     if net["name"] != "srnet3d":
         return Traits(net["name"], published=published and net.get("views", 2) == 2)

@@ -1,7 +1,13 @@
-"""Stage: scores of every vertebra and region of the test scans that have vertebra labels."""
+"""Stage: scores of every vertebra and region of the test scans that have vertebra labels.
+
+A prediction has no labels. Space is therefore divided among the labelled vertebrae: the cell of
+a vertebra is every voxel nearer to it than to any other, up to a margin, and what the
+prediction holds there is scored as its attempt at that vertebra.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +18,35 @@ from srnet.acquire.labels import vertebra_labels
 from srnet.acquire.scan import Scan
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.core.stamp import record_id
-from srnet.dataset.hdf5 import DataSet, Predictions, read_dataset, read_predictions
-from srnet.evaluate.evaluate import write_scores
-from srnet.evaluate.metrics import METRICS
-from srnet.evaluate.regions import MARGIN_MM, REGIONS, region_scores
+from srnet.dataset.hdf5 import DataSet, read_dataset, read_predictions
+from srnet.evaluate.metrics import METRICS, ScoredPair, score_pair
+from srnet.evaluate.scores import write_scores
+from srnet.evaluate.surface import SurfaceDistances
+from srnet.imaging.target import TARGET_MAX
 from srnet.tables.printed import printed_name
 from srnet.tables.statistics import FEWEST_PATIENTS, bootstrap_intervals
 from srnet.tables.table_formats import Table, reasons, write_table
 
-_SIGNS = ("Region", "Scans")
+MARGIN_MM = 5.0
+"""How far beyond a labelled vertebra its cell reaches."""
+
+VERTEBRAE = {
+    **{label: f"C{label}" for label in range(1, 8)},
+    **{label: f"T{label - 7}" for label in range(8, 20)},
+    28: "T13",
+    **{label: f"L{label - 19}" for label in range(20, 26)},
+}
+"""Labels as VerSe numbers them, from top to bottom."""
+
+REGIONS = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
+"""First letter of a vertebra and its region."""
+
+_OTHER_LABELS = (0, 26, 27)  # background, sacrum, coccyx
 _KEYS = ["method", "scan", "patient", "part"]
+_METRICS = [
+    METRICS[name]
+    for name in ("PSNR3D", "Dice", "MAE_bone", "HD95_mm", "ASSD_mm", "SD_1mm", "SD_2mm")
+]
 
 
 def score_regions(
@@ -36,7 +61,7 @@ def score_regions(
     Parameters
     ----------
     prediction_h5s
-        Reconstructions of the test set, one file for each row of the tables.
+        Predictions of the test set, one file for each row of the tables.
     test_h5
         The test set.
     labelled
@@ -50,8 +75,7 @@ def score_regions(
     -------
     DataFrame
         One line per method, scan and part: method, scan, patient, then the
-        columns of `srnet.evaluate.regions.region_scores`. A scan whose labels
-        cannot be read has no line.
+        columns of `region_scores`. A scan whose labels cannot be read has no line.
 
     Raises
     ------
@@ -60,13 +84,18 @@ def score_regions(
     """
     samples, rows = read_dataset(test_h5), [read_predictions(path) for path in prediction_h5s]
     for row in rows:
-        if row.scans != samples.scans:
-            raise SrnetError(f"{row.path} holds other scans than {test_h5}; predict them again")
-    frames = [
-        _scores(samples, index, labels, row, bone_threshold)
-        for index, labels in _labels(samples, labelled, seed)
-        for row in rows
-    ]
+        row.check_made_for(samples)
+    frames = []
+    for index, labels in _labels(samples, labelled, seed):
+        scan, spacing = samples.scans[index], samples.grid(index).spacing_mm
+        for row in rows:
+            volumes = samples.network_volume(index), row.network_volume(index)
+            try:
+                parts = region_scores(ScoredPair(*volumes, spacing, bone_threshold), labels)
+            except SrnetError as mistake:
+                raise SrnetError(f"{scan}: {mistake}") from None
+            names = {"method": row.row, "scan": scan, "patient": samples.patients[index]}
+            frames.append(parts.assign(**names)[[*names, *parts.columns]])
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_KEYS)
 
 
@@ -86,29 +115,106 @@ def _labels(
         yield index, labels
 
 
-def _scores(
-    samples: DataSet, index: int, labels: NDArray[np.uint8], row: Predictions, threshold: float
-) -> pd.DataFrame:
-    truth, prediction = samples.network_volume(index), row.network_volume(index)
-    spacing = samples.grid(index).spacing_mm
-    try:
-        parts = region_scores(truth, prediction, labels, spacing, threshold)
-    except SrnetError as mistake:
-        raise SrnetError(f"{samples.scans[index]}: {mistake}") from None
-    parts.insert(0, "method", row.row)
-    parts.insert(1, "scan", samples.scans[index])
-    parts.insert(2, "patient", samples.patients[index])
-    return parts
+def region_scores(pair: ScoredPair, labels: NDArray[np.integer]) -> pd.DataFrame:
+    """Score every labelled vertebra and every region.
+
+    Parameters
+    ----------
+    pair
+        Target and prediction, (D, H, W).
+    labels
+        Vertebra labels on the same grid, numbered as in VerSe. Sacrum and
+        coccyx take part in dividing the space, but have no row.
+
+    Returns
+    -------
+    DataFrame
+        One row per vertebra from top to bottom, then one per region: `part`,
+        `voxels` of its cell, and PSNR3D, Dice, MAE_bone, HD95_mm, ASSD_mm,
+        SD_1mm and SD_2mm inside it. MAE_bone is NaN where the target has no
+        bone. Distances go to the nearest surface anywhere.
+
+    Raises
+    ------
+    SrnetError
+        If the grids differ, or a label is none of VerSe's.
+    """
+    if pair.target.shape != labels.shape:
+        raise SrnetError(
+            f"volumes of shape {pair.target.shape} and labels of shape {labels.shape} must lie "
+            "on one grid; resample the labels by nearest neighbour"
+        )
+    found = {int(label) for label in np.unique(labels)}
+    unknown = sorted(found - set(VERTEBRAE) - set(_OTHER_LABELS))
+    if unknown:
+        raise SrnetError(f"labels {unknown} are no vertebrae; VerSe numbers C1 as 1 to L6 as 25")
+    present = {label: name for label, name in VERTEBRAE.items() if label in found}
+    parts = {name: [label] for label, name in present.items()}
+    for letter, region in REGIONS.items():
+        members = [label for label, name in present.items() if name.startswith(letter)]
+        parts |= {region: members} if members else {}
+    cells = _cells(labels, pair.spacing_mm)
+    error = np.abs(pair.prediction - pair.target).astype(np.float64) * TARGET_MAX
+    rows = []
+    for name, members in parts.items():
+        cell = np.isin(cells, members)
+        scores = score_pair(_PairInside(pair, cell, error), _METRICS)
+        rows.append({"part": name, "voxels": int(cell.sum()), **scores})
+    return pd.DataFrame(rows)
+
+
+def _cells(
+    labels: NDArray[np.integer], spacing_mm: tuple[float, float, float]
+) -> NDArray[np.integer]:
+    """Return the label of the nearest labelled voxel, 0 beyond the margin."""
+    from scipy import ndimage
+
+    distance, nearest = ndimage.distance_transform_edt(
+        labels == 0, sampling=spacing_mm, return_indices=True
+    )
+    return np.where(distance <= MARGIN_MM, labels[tuple(nearest)], 0)
+
+
+class _PairInside(ScoredPair):
+    """A pair seen inside a cell only; `error` is in levels and covers the whole volume."""
+
+    def __init__(
+        self, whole: ScoredPair, cell: NDArray[np.bool_], error: NDArray[np.float64]
+    ) -> None:
+        self.whole, self.cell, self.error = whole, cell, error
+
+    @cached_property
+    def mean_squared_error(self) -> float:
+        return float(np.mean(np.square(self.error[self.cell])))
+
+    @cached_property
+    def target_bone(self) -> NDArray[np.bool_]:
+        return self.whole.target_bone & self.cell
+
+    @cached_property
+    def prediction_bone(self) -> NDArray[np.bool_]:
+        return self.whole.prediction_bone & self.cell
+
+    @cached_property
+    def surfaces_mm(self) -> SurfaceDistances:
+        return self.whole.surfaces_mm.inside(self.cell)
 
 
 def region_table(scores: pd.DataFrame) -> Table:
     """Return the means of every region, row by row, with their intervals by patient."""
     metrics = [metric for metric in METRICS if metric in scores]
-    rows = [
-        _line(str(method), region, frame, metrics)
-        for region in REGIONS.values()
-        for method, frame in scores[scores["part"] == region].groupby("method", sort=False)
-    ]
+    rows = []
+    for region in REGIONS.values():
+        for method, frame in scores[scores["part"] == region].groupby("method", sort=False):
+            line: dict[str, str | float] = {
+                "Method": printed_name(str(method)),
+                "Region": region,
+                "Scans": len(frame),
+                **{metric: float(frame[metric].mean()) for metric in metrics},
+            }
+            for metric, (low, high) in bootstrap_intervals(frame, metrics).items():
+                line |= {f"{metric}_low": low, f"{metric}_high": high}
+            rows.append(line)
     what = (
         "region: voxels nearer to one of its labelled vertebrae than to any other, and at most "
         f"{MARGIN_MM:g} mm away; means over the scans that show it"
@@ -120,21 +226,7 @@ def region_table(scores: pd.DataFrame) -> Table:
         "every vertebra of every scan: regions.tsv",
         f"record: {record_id() or 'none, made outside a recorded job'}",
     )
-    return Table("Scores by region of the spine", _SIGNS, pd.DataFrame(rows), notes)
-
-
-def _line(
-    method: str, region: str, frame: pd.DataFrame, metrics: list[str]
-) -> dict[str, str | float]:
-    line: dict[str, str | float] = {
-        "Method": printed_name(method),
-        "Region": region,
-        "Scans": len(frame),
-    }
-    line |= {metric: float(frame[metric].mean()) for metric in metrics}
-    for metric, (low, high) in bootstrap_intervals(frame, metrics).items():
-        line |= {f"{metric}_low": low, f"{metric}_high": high}
-    return line
+    return Table("Scores by region of the spine", ("Region", "Scans"), pd.DataFrame(rows), notes)
 
 
 def write_regions(scores: pd.DataFrame, tidy: str | Path, tables: Sequence[str | Path]) -> None:

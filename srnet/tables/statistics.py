@@ -1,4 +1,4 @@
-"""How sure a mean is, and whether two methods differ: patients are the unit."""
+"""Intervals of means and tests of differences between methods, by patient."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ RESAMPLES = 2000
 """Bootstrap samples of an interval."""
 
 FEWEST_PATIENTS = 5
-"""Fewer than these give no interval: resampling them says nothing of others."""
+"""Fewer patients give no interval: resampling so few says nothing about others."""
 
 _SEED = 20230718
 """A fixed seed: the same scores give the same interval, byte for byte."""

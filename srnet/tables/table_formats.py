@@ -42,7 +42,7 @@ class Table:
 
 
 class Cell(NamedTuple):
-    """A mean or a label, and the interval around it where there is one."""
+    """A mean with its interval where it has one, or a label."""
 
     text: str
     interval: str = ""
@@ -58,7 +58,7 @@ class Block:
 
 
 def reasons(scores: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[str]:
-    """Say of every metric that scores lack why they do, one line each."""
+    """Return a line for every metric without a value for some scores, with the reason."""
     lines = []
     for metric in metrics:
         missing = sum(int(frame[metric].isna().sum()) for frame in scores.values())
@@ -88,11 +88,12 @@ def blocks(table: Table) -> list[Block]:
 
     Columns that the table does not have, and blocks without any, are left out.
     """
-    there = {
-        caption: [column for column in columns if column.name in table.rows]
-        for caption, columns in BLOCKS.items()
-    }
-    return [_block(caption, table, columns) for caption, columns in there.items() if columns]
+    found = []
+    for caption, metrics in BLOCKS.items():
+        columns = [metric for metric in metrics if metric.name in table.rows]
+        if columns:
+            found.append(_block(caption, table, columns))
+    return found
 
 
 def _block(caption: str, table: Table, columns: Sequence[Metric]) -> Block:
@@ -102,8 +103,9 @@ def _block(caption: str, table: Table, columns: Sequence[Metric]) -> Block:
         rows.append((Cell(str(row["Method"])), *signs, *(_cell(row, c) for c in columns)))
         printed = [row.get(f"{column.name}_printed", math.nan) for column in columns]
         if not all(math.isnan(value) for value in printed):
-            label = Cell(f"{row['Method']} (printed)")
-            rows.append((label, *signs, *(_printed_cell(value) for value in printed)))
+            # A value of the paper has the digits that it prints.
+            cells = (Cell(_EMPTY if math.isnan(v) else repr(float(v))) for v in printed)
+            rows.append((Cell(f"{row['Method']} (printed)"), *signs, *cells))
     return Block(caption, ("Method", *table.signs, *map(_head, columns)), tuple(rows))
 
 
@@ -119,11 +121,6 @@ def _cell(row: "pd.Series[float]", column: Metric) -> Cell:
         return Cell(_number(mean, column.digits))
     ends = f"[{_number(low, column.digits)}, {_number(high, column.digits)}]"
     return Cell(_number(mean, column.digits), ends)
-
-
-def _printed_cell(value: float) -> Cell:
-    """Return a value of the paper with the digits that it prints."""
-    return Cell(_EMPTY if math.isnan(value) else repr(float(value)))
 
 
 def _number(value: float, digits: int) -> str:
@@ -164,7 +161,10 @@ def _latex(table: Table) -> str:
 def _latex_float(title: str, block: Block) -> str:
     what = title.rpartition(": ")[2]
     heads = [_tex_stack(*_break_head(head)) for head in block.heads]
-    body = "\n".join(_tex_line([_tex_cell(cell) for cell in row]) for row in block.rows)
+    body = "\n".join(
+        _tex_line([_tex_stack(cell.text, cell.interval, r"\tiny ") for cell in row])
+        for row in block.rows
+    )
     return rf"""\caption{{{_tex(f"{what[:1].upper()}{what[1:]}. {block.caption}.")}}}
 \centering\scriptsize\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{1.2}}
 \medskip\resizebox{{\ifdim\width>\textwidth\textwidth\else\width\fi}}{{!}}
@@ -187,10 +187,6 @@ def _break_head(head: str) -> tuple[str, str]:
 
 def _tex_line(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
-
-
-def _tex_cell(cell: Cell) -> str:
-    return _tex_stack(cell.text, cell.interval, r"\tiny ")
 
 
 def _tex_stack(first: str, second: str, size: str = "") -> str:
@@ -217,14 +213,14 @@ def _html(table: Table) -> str:
         bound = ("\u00a0".join(head.rsplit(" ", 1)) for head in block.heads)
         heads = "".join(f"<th>{html.escape(head)}</th>" for head in bound)
         parts.append(f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption>')
-        parts += [f"<tr>{heads}</tr>", *map(_html_row, block.rows), "</table></div>"]
+        parts += [
+            f"<tr>{heads}</tr>",
+            *(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in block.rows),
+        ]
+        parts.append("</table></div>")
     notes = "\n".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
     parts.append(f'<ul class="muted">\n{notes}\n</ul>')
     return html_page(table.title, "\n".join(parts), style="small { color: #666; }")
-
-
-def _html_row(row: Sequence[Cell]) -> str:
-    return f"<tr>{''.join(map(_html_cell, row))}</tr>"
 
 
 def _html_cell(cell: Cell) -> str:

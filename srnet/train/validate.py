@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.dataset.tensors import Samples
-from srnet.evaluate.metrics import cosine, psnr3d
+from srnet.evaluate.similarity import cosine, psnr3d
 from srnet.nets.reconstructor import Reconstructor
 
 Row = Mapping[str, float]
@@ -27,7 +27,7 @@ class Validation:
     Attributes
     ----------
     psnr3d, cosine
-        Means over the scans of `srnet.evaluate.metrics.psnr3d`, in dB, and `cosine`.
+        Means over the scans of `srnet.evaluate.similarity.psnr3d`, in dB, and `cosine`.
     max_prediction
         Largest network value that was predicted anywhere.
     contrast

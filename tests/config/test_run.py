@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from srnet.config.base import overlay
-from srnet.config.run import Config, printed_name
+from srnet.config.run import Config, method_label
 from srnet.core.errors import SrnetError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,10 +116,10 @@ def test_methods_are_printed_as_the_paper_prints_them():
         "srnet3d_dc": "3DSRNet + ML-EM",
     }
     assert list(Config().methods) == list(methods)
-    assert {row: printed_name(row) for row in methods} == methods
-    assert printed_name("x2ct_dc") == "X2CT + ML-EM"
+    assert {row: method_label(row) for row in methods} == methods
+    assert method_label("x2ct_dc") == "X2CT + ML-EM"
 
 
 def test_a_method_of_the_users_own_keeps_its_words():
-    assert printed_name("my_net_2") == "my net 2"
-    assert printed_name("my_net_dc") == "my net dc"
+    assert method_label("my_net_2") == "my net 2"
+    assert method_label("my_net_dc") == "my net dc"

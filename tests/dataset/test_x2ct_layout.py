@@ -5,9 +5,10 @@ import pytest
 from srnet.commands.main import main
 from srnet.config.prepare import DrrSettings
 from srnet.core.errors import SrnetError
-from srnet.dataset.hdf5 import read_dataset
-from srnet.dataset.pack_dataset import Sample, pack_dataset
+from srnet.dataset.hdf5 import Sample, read_dataset
+from srnet.dataset.pack_dataset import pack_dataset
 from srnet.dataset.x2ct_layout import find_x2ct, read_x2ct, write_x2ct
+from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Axis, read_volume
 from srnet.imaging.xray import read_xray
 
@@ -42,7 +43,7 @@ def test_files_of_x2ct_itself_have_no_spacing_and_a_scale_unknown(tmp_path):
     with h5py.File(tmp_path / "LIDC" / "ct_xray_data.h5", "w") as file:
         file["ct"], file["xray1"], file["xray2"] = ct, front[None] * 255, side * 255
     found = read_x2ct(tmp_path, "LIDC", 2.5, [Axis.CRANIOCAUDAL, Axis.LEFT_RIGHT])
-    expected = np.clip(np.rint(ct), 0, 2500)[::-1, :, ::-1]
+    expected = np.clip(np.rint(ct), 0, TARGET_MAX)[::-1, :, ::-1]
     np.testing.assert_array_equal(found.volume.array, expected)
     assert found.volume.grid.spacing_mm == (2.5, 2.5, 2.5)
     assert found.ap.grey == pytest.approx(front[::-1, ::-1], abs=1e-6)
@@ -53,9 +54,9 @@ def test_files_of_x2ct_itself_have_no_spacing_and_a_scale_unknown(tmp_path):
 def test_a_data_set_goes_there_and_back(cohort, tmp_path, capsys):
     here, back, there = tmp_path / "train.h5", tmp_path / "back.h5", tmp_path / "x2ct"
     pack_dataset(here, cohort.files, cohort.split, "train", DrrSettings())
-    assert main(["x2ct", "give", str(here), str(there)]) == 0
+    assert main(["x2ct", "export", str(here), str(there)]) == 0
     assert len(find_x2ct(there)) == 10
-    assert main(["x2ct", "take", str(there), str(back)]) == 0
+    assert main(["x2ct", "import", str(there), str(back)]) == 0
     assert "10 scans" in capsys.readouterr().out
     ours, theirs = read_dataset(here), read_dataset(back)
     order = [theirs.scans.index(scan) for scan in ours.scans]

@@ -34,15 +34,15 @@ def test_the_lpips_authors_distances_come_out(perceptual, weights, name, publish
 
 
 def test_a_volume_scores_the_mean_over_all_slices_of_three_axes(perceptual, pair):
-    truth, made = pair
+    target, prediction = pair
 
     def images(volume, axis):
         stack = torch.from_numpy(np.moveaxis(volume, axis, 0).copy())
         return (2 * stack - 1)[:, None].repeat(1, 3, 1, 1)
 
     # Identical slices too, which the code under test passes over.
-    axes = [perceptual.images(images(truth, axis), images(made, axis)) for axis in range(3)]
-    assert perceptual.volumes(truth, made) == pytest.approx(
+    axes = [perceptual.images(images(target, axis), images(prediction, axis)) for axis in range(3)]
+    assert perceptual.volumes(target, prediction) == pytest.approx(
         float(torch.cat(axes).mean()), rel=1e-5
     )
 
@@ -52,15 +52,15 @@ def test_identical_volumes_have_no_distance(perceptual, pair):
 
 
 def test_values_beyond_the_range_count_as_its_ends(perceptual, pair):
-    truth, made = pair
-    beyond = np.where(made < 0.01, -1, made).astype(np.float32)
-    within = np.where(made < 0.01, 0, made).astype(np.float32)
-    assert perceptual.volumes(truth, beyond) == perceptual.volumes(truth, within)
+    target, prediction = pair
+    beyond = np.where(prediction < 0.01, -1, prediction).astype(np.float32)
+    within = np.where(prediction < 0.01, 0, prediction).astype(np.float32)
+    assert perceptual.volumes(target, beyond) == perceptual.volumes(target, within)
 
 
 def test_the_column_is_filled_where_weights_are_given(weights, predict, test_set):
     settings = EvaluateSettings(lpips_weights=str(weights))
-    scores = evaluate(predict("half", lambda truth: truth / 2), test_set, settings)
+    scores = evaluate(predict("half", lambda target: target / 2), test_set, settings)
     assert scores["LPIPS"].between(0.001, 1).all()
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from srnet.evaluate.reprojection import reprojection_error
 from srnet.imaging.geometry import ConeBeam, View
+from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Grid, Volume
 from srnet.prepare.project_drr import cast_rays
 
@@ -15,14 +16,14 @@ BEAM = ConeBeam(541.0)
 def xrays(volume: np.ndarray) -> np.ndarray:
     """Return the line integrals of network values, AP and lateral, in HU mm."""
     grid = Grid(volume.shape, SPACING_MM, (0.0, 0.0, 0.0))
-    return np.stack([cast_rays(Volume(volume * 2500, grid), BEAM, view) for view in View])
+    return np.stack([cast_rays(Volume(volume * TARGET_MAX, grid), BEAM, view) for view in View])
 
 
-def error(made: np.ndarray, integrals: np.ndarray) -> float:
-    return reprojection_error(made, integrals, SPACING_MM, BEAM)
+def error(prediction: np.ndarray, integrals: np.ndarray) -> float:
+    return reprojection_error(prediction, integrals, BEAM, SPACING_MM)
 
 
-def test_the_truth_explains_its_own_xrays(pair):
+def test_the_target_explains_its_own_xrays(pair):
     assert error(pair[0], xrays(pair[0])) == pytest.approx(0, abs=1e-6)
 
 

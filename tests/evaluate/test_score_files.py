@@ -7,8 +7,9 @@ import pytest
 
 from srnet.commands.main import main
 from srnet.core.errors import SrnetError
-from srnet.evaluate.metrics import METRICS, paper_scores, strict_scores
+from srnet.evaluate.metrics import METRICS
 from srnet.evaluate.score_files import score_files
+from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Grid, Volume, write_volume
 
 SPACING_MM = (4.0, 3.0, 2.5)
@@ -16,26 +17,26 @@ SPACING_MM = (4.0, 3.0, 2.5)
 
 @pytest.fixture
 def arrays(pair, tmp_path) -> tuple[Path, Path]:
-    for name, volume in zip(("truth", "made"), pair, strict=True):
+    for name, volume in zip(("target", "prediction"), pair, strict=True):
         np.save(tmp_path / f"{name}.npy", volume)
-    return tmp_path / "truth.npy", tmp_path / "made.npy"
+    return tmp_path / "target.npy", tmp_path / "prediction.npy"
 
 
 @pytest.fixture
 def images(pair, tmp_path) -> tuple[Path, Path]:
     grid = Grid(pair[0].shape, SPACING_MM, (10.0, 20.0, 30.0))
-    for name, volume in zip(("truth", "made"), pair, strict=True):
-        write_volume(tmp_path / f"{name}.nii.gz", Volume(volume * np.float32(2500), grid))
-    return tmp_path / "truth.nii.gz", tmp_path / "made.nii.gz"
+    for name, volume in zip(("target", "prediction"), pair, strict=True):
+        write_volume(tmp_path / f"{name}.nii.gz", Volume(volume * np.float32(TARGET_MAX), grid))
+    return tmp_path / "target.nii.gz", tmp_path / "prediction.nii.gz"
 
 
-def test_arrays_score_as_their_values_do(arrays, pair):
-    assert score_files(*arrays) == paper_scores(*pair) | strict_scores(*pair)
+def test_arrays_score_as_their_values_do(arrays, pair, score):
+    assert score_files(*arrays) == score(*pair)
 
 
-def test_images_bring_their_spacing(images, pair):
+def test_images_bring_their_spacing(images, pair, score):
     scores = score_files(images[0], images[1], convention="strict")
-    assert scores == pytest.approx(strict_scores(pair[0], pair[1], SPACING_MM), rel=1e-5)
+    assert scores == pytest.approx(score(*pair, "strict", SPACING_MM), rel=1e-5)
 
 
 def test_the_orientation_of_a_file_changes_no_score(images, tmp_path):
@@ -45,11 +46,11 @@ def test_the_orientation_of_a_file_changes_no_score(images, tmp_path):
     assert score_files(images[0], tmp_path / "turned.nii") == score_files(*images)
 
 
-def test_the_command_prints_json_with_the_columns_as_keys(arrays, pair, capsys):
+def test_the_command_prints_json_with_the_columns_as_keys(arrays, pair, score, capsys):
     assert main(["metrics", *map(str, arrays), "--convention", "paper", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == ["PSNR", "SSIM", "CS", "MAE", "MSE"]
-    assert printed == pytest.approx(paper_scores(*pair))
+    assert printed == pytest.approx(score(*pair, "paper"))
 
 
 def test_undefined_scores_are_null_in_json_and_explained_in_text(tmp_path, capsys):
@@ -72,7 +73,7 @@ def test_a_mistake_is_one_line_and_status_2(arrays, tmp_path, capsys):
     assert "there is no file" in capsys.readouterr().err
 
 
-def test_hounsfield_units_are_refused_as_truth(tmp_path, pair):
+def test_hounsfield_units_are_refused_as_target(tmp_path, pair):
     grid = Grid(pair[0].shape, SPACING_MM, (0.0, 0.0, 0.0))
     write_volume(tmp_path / "hu.nii.gz", Volume(np.full(pair[0].shape, -1000, np.int16), grid))
     with pytest.raises(SrnetError, match=r"run from -0.4 to -0.4 instead of 0 to 1"):
@@ -80,7 +81,7 @@ def test_hounsfield_units_are_refused_as_truth(tmp_path, pair):
 
 
 @pytest.mark.parametrize(
-    "scale", [lambda x: x * 255, lambda x: x * 2500, lambda x: x * 2500 - 1024]
+    "scale", [lambda x: x * 255, lambda x: x * TARGET_MAX, lambda x: x * TARGET_MAX - 1024]
 )
 def test_predictions_on_another_scale_are_refused(arrays, pair, tmp_path, scale):
     np.save(tmp_path / "scaled.npy", scale(pair[1]))
@@ -102,7 +103,7 @@ def test_images_of_network_values_are_refused(pair, images, tmp_path):
 
 def test_images_that_lie_apart_are_refused(pair, images, tmp_path):
     grid = Grid(pair[0].shape, SPACING_MM, (10.0, 20.0, 230.0))
-    write_volume(tmp_path / "moved.nii.gz", Volume(pair[1] * np.float32(2500), grid))
+    write_volume(tmp_path / "moved.nii.gz", Volume(pair[1] * np.float32(TARGET_MAX), grid))
     with pytest.raises(SrnetError, match=r"lie apart: .* from \(10, 20, 30\) mm, .* 230\) mm"):
         score_files(images[0], tmp_path / "moved.nii.gz")
 
@@ -125,7 +126,7 @@ def test_an_array_against_an_image_is_refused(arrays, images):
 
 def test_images_of_other_voxels_are_refused(images, pair, tmp_path):
     grid = Grid(pair[0].shape, (4.0, 3.0, 3.0), (0.0, 0.0, 0.0))
-    write_volume(tmp_path / "other.nii.gz", Volume(pair[1] * np.float32(2500), grid))
+    write_volume(tmp_path / "other.nii.gz", Volume(pair[1] * np.float32(TARGET_MAX), grid))
     with pytest.raises(SrnetError, match="resample one onto the other's grid"):
         score_files(images[0], tmp_path / "other.nii.gz")
 

@@ -37,7 +37,7 @@ def test_bone_cut_by_the_field_of_view_has_no_surface_there():
     column = np.zeros((20, 20, 20), dtype=bool)
     column[:, 8:12, 8:12] = True
     distances = surface_distances(column, column, (1.0, 1.0, 1.0))
-    assert len(distances.to_truth) == 20 * (4 * 4 - 2 * 2)
+    assert len(distances.to_target) == 20 * (4 * 4 - 2 * 2)
 
 
 def test_swapping_the_masks_changes_nothing():

@@ -36,5 +36,5 @@ def test_prediction_of_another_test_set_is_refused(fake_run, tmp_path):
         file["ct"] = np.zeros((1, 4, 4, 4), np.float32)
         file.create_dataset("scan", data=["old"], dtype=h5py.string_dtype())
         file.attrs["row"] = "old"
-    with pytest.raises(SrnetError, match="make it again"):
+    with pytest.raises(SrnetError, match="predict this test set again"):
         read_case(fake_run.test, [stale], "sub-a_ct")

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srnet.evaluate.evaluate import KEYS
 from srnet.evaluate.metrics import COLUMNS
+from srnet.evaluate.scores import KEYS
 from srnet.figures.render_scores import BASELINE_GREY, SHOWN, scores_page
 
 

@@ -93,7 +93,7 @@ def test_no_class_name_exists_twice():
 
 
 @pytest.mark.parametrize(
-    ("number", "home"), [(2500, "imaging.target"), (4095, "evaluate.metrics")]
+    ("number", "home"), [(2500, "imaging.target"), (4095, "evaluate.similarity")]
 )
 def test_a_constant_has_one_home(number, home):
     found = [

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from srnet.core.errors import SrnetError
-from srnet.evaluate.evaluate import read_scores, write_scores
 from srnet.evaluate.metrics import COLUMNS
-from srnet.tables.compare_methods import compare, compare_methods, tidy
+from srnet.evaluate.scores import read_scores, write_scores
+from srnet.tables.compare_methods import compare_methods, compare_rows, tidy
 
 
 def frame(offset: float) -> pd.DataFrame:
@@ -30,14 +30,14 @@ def test_the_tidy_table_has_a_line_for_every_row_and_scan(frames):
 
 
 def test_differences_are_to_3dsrnet_and_signed(frames):
-    table = compare(frames).set_index(["method", "metric"])
+    table = compare_rows(frames).set_index(["method", "metric"])
     assert table.loc[("x2ct", "Dice"), "difference"] == pytest.approx(1.05)
     assert table.loc[("all_zero", "Dice"), "difference"] == pytest.approx(-2.1)
     assert table["difference"].isna()[("srnet3d", "Dice")]
 
 
 def test_corrections_count_the_tests_of_a_metric_and_all_tests(frames):
-    table = compare(frames).set_index(["method", "metric"])
+    table = compare_rows(frames).set_index(["method", "metric"])
     one = 2 / 2**8
     metrics = len(COLUMNS) - 1
     assert table.loc[("x2ct", "Dice"), "p"] == pytest.approx(one)
@@ -46,12 +46,12 @@ def test_corrections_count_the_tests_of_a_metric_and_all_tests(frames):
 
 
 def test_metrics_without_values_have_no_line(frames):
-    assert "LPIPS" not in set(compare(frames)["metric"])
+    assert "LPIPS" not in set(compare_rows(frames)["metric"])
 
 
 def test_an_ablation_is_compared_with_the_whole_method_of_its_own_table(frames):
     references = {"x2ct": "all_zero"}
-    table = compare(frames, references).set_index(["method", "metric"])
+    table = compare_rows(frames, references).set_index(["method", "metric"])
     assert table.loc[("x2ct", "Dice"), "reference"] == "all_zero"
     assert table.loc[("x2ct", "Dice"), "difference"] == pytest.approx(1.05 + 2.1)
     assert table.loc[("all_zero", "Dice"), "reference"] == "srnet3d"
@@ -61,12 +61,12 @@ def test_an_ablation_is_compared_with_the_whole_method_of_its_own_table(frames):
 def test_rows_that_list_their_scans_in_another_order_are_refused(frames):
     frames["x2ct"] = frames["x2ct"][::-1]
     with pytest.raises(SrnetError, match="list different scans"):
-        compare(frames)
+        compare_rows(frames)
 
 
 def test_without_3dsrnet_the_means_stand_alone(frames):
     del frames["srnet3d"]
-    table = compare(frames)
+    table = compare_rows(frames)
     assert table["p_holm_all"].isna().all()
     assert table["mean"].notna().all()
 

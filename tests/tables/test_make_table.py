@@ -8,9 +8,9 @@ import pytest
 
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import stamped
-from srnet.evaluate.evaluate import write_scores
 from srnet.evaluate.metrics import COLUMNS, PAPER
-from srnet.tables.make_table import TableCohort, make_table
+from srnet.evaluate.scores import write_scores
+from srnet.tables.make_table import make_table
 
 NET = {"name": "srnet3d", "aspp": True, "srct": "pyramid", "srte": "text", "physics": "none"}
 LOSS = {"igdl": 0.25, "ffl": 0.25}
@@ -52,7 +52,9 @@ def make(tmp_path: Path):
             scores=[tmp_path / f"{name}.tsv" for name in frames],
             flops=tmp_path / "flops.json",
             methods=methods,
-            cohort=TableCohort(tmp_path / "split.tsv", tmp_path / "rejected.tsv", size=64),
+            split=tmp_path / "split.tsv",
+            rejected=tmp_path / "rejected.tsv",
+            size=64,
             outputs=[output],
         )
         return output
@@ -91,7 +93,7 @@ def test_the_papers_values_stand_beside_ours(make):
     assert table.loc["All zero", [f"{c.name}_printed" for c in PAPER]].isna().all()
 
 
-def test_floors_have_no_operations(make):
+def test_baselines_have_no_operations(make):
     table = read(make(METHODS)).set_index("Method")
     assert table["FLOPs"].isna()["All zero"]
 

@@ -2,12 +2,16 @@ import math
 
 import pytest
 
-from srnet.evaluate.metrics import PEAK, psnr
+from srnet.config.run import Config
+from srnet.evaluate.baselines import BASELINES
+from srnet.evaluate.similarity import PEAK, psnr
 from srnet.tables.printed import (
     PRINTED,
     PRINTED_METRICS,
     WHOLE,
     Traits,
+    is_baseline,
+    printed_name,
     printed_scores,
     traits,
     without,
@@ -64,3 +68,18 @@ def test_a_single_view_x2ct_is_not_the_papers():
 
 def test_every_value_is_a_number():
     assert all(math.isfinite(value) for row in ROWS for value in row.values())
+
+
+def test_every_known_row_has_a_printed_name_of_its_own():
+    rows = [*BASELINES, *Config().methods]
+    names = [printed_name(row) for row in rows]
+    assert len({*names}) == len(rows)
+    assert not any("_" in name or name in rows for name in names)
+
+
+def test_a_row_of_the_users_own_keeps_its_words():
+    assert printed_name("my_net_2") == "my net 2"
+
+
+def test_no_method_of_the_configuration_counts_as_a_baseline():
+    assert [row for row in [*BASELINES, *Config().methods] if is_baseline(row)] == list(BASELINES)

@@ -8,8 +8,8 @@ from srnet.config.cohort import CohortSettings
 from srnet.config.nets import parse_net
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.config.train import TrainSettings
-from srnet.dataset.pack_dataset import Sample, write_samples
-from srnet.dataset.split_cohort import SplitScan
+from srnet.dataset.hdf5 import Sample, write_samples
+from srnet.dataset.split import SplitScan
 from srnet.dataset.tensors import load_samples
 from srnet.prepare.project_drr import project_drr
 from srnet.prepare.resample_volume import resample_volume

@@ -11,8 +11,10 @@ from srnet.acquire.scan import GENERATED
 from srnet.clinical.case import read_cases
 from srnet.export.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
-from srnet.config.run import BASELINES, Config
+from srnet.config.run import Config
 from srnet.core.errors import SrnetError
+from srnet.tables.printed import printed_name
+from srnet.evaluate.baselines import BASELINES
 from srnet.provenance.claim import join
 from srnet.provenance.code import code_digest, code_listing
 from srnet.provenance.claim import Run, start_run
@@ -22,6 +24,9 @@ CONFIG = Config.parse(config)
 config["results"] = CONFIG.results
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
 BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
+# Names in print lie in the settings, which no code digest counts: rules that print them have
+# them as a param.
+NAMES = {row: printed_name(row) for row in [*BASELINES, *CONFIG.methods]}
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"

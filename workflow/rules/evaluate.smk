@@ -109,6 +109,7 @@ rule score_regions:
         mem_mb=memory_mb(8000),
         runtime=240,
     params:
+        names=NAMES,
         labelled=[{**scan_row(scan), "labels": scan.labels} for scan in LABELLED],
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,
@@ -159,6 +160,7 @@ rule make_table:
     conda:
         "../../envs/srnet.yaml"
     params:
+        names=NAMES,
         methods=table_rows,
         size=CONFIG.size,
         code=code("make_table"),

@@ -38,6 +38,7 @@ rule render_overview:
         mem_mb=memory_mb(4000),
         runtime=30,
     params:
+        names=NAMES,
         figures=CONFIG.figures.plain(),
         code=code("render_overview"),
     message:
@@ -100,6 +101,7 @@ rule render_comparison:
         mem_mb=memory_mb(4000),
         runtime=30,
     params:
+        names=NAMES,
         figures=CONFIG.figures.plain(),
         level=CONFIG.evaluate.bone_threshold,
         caption=lambda wildcards: caption(wildcards.comparison),
@@ -131,6 +133,7 @@ rule render_scores:
         mem_mb=memory_mb(4000),
         runtime=30,
     params:
+        names=NAMES,
         figures=CONFIG.figures.plain(),
         code=code("render_scores"),
     message:
@@ -160,6 +163,7 @@ rule render_learning:
         mem_mb=memory_mb(4000),
         runtime=30,
     params:
+        names=NAMES,
         figures=CONFIG.figures.plain(),
         code=code("render_learning"),
     message:
@@ -188,6 +192,7 @@ rule make_page:
         mem_mb=memory_mb(4000),
         runtime=30,
     params:
+        names=NAMES,
         figures=CONFIG.figures.plain(),
         captions={figure: caption(figure) for figure in FIGURES},
         code=code("make_page"),

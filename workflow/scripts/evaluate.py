@@ -3,7 +3,8 @@
 from _job import job
 
 from srnet.config.evaluate import EvaluateSettings
-from srnet.evaluate.evaluate import evaluate, write_scores
+from srnet.evaluate.evaluate import evaluate
+from srnet.evaluate.scores import write_scores
 
 with job(snakemake):
     scores = evaluate(

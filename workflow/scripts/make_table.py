@@ -2,7 +2,7 @@
 
 from _job import job
 
-from srnet.tables.make_table import TableCohort, make_table
+from srnet.tables.make_table import make_table
 
 with job(snakemake):
     make_table(
@@ -10,6 +10,8 @@ with job(snakemake):
         scores=snakemake.input.scores,
         flops=snakemake.input.flops,
         methods=snakemake.params.methods,
-        cohort=TableCohort(snakemake.input.split, snakemake.input.rejected, snakemake.params.size),
+        split=snakemake.input.split,
+        rejected=snakemake.input.rejected,
+        size=snakemake.params.size,
         outputs=list(snakemake.output),
     )

@@ -4,7 +4,7 @@ from _job import cohort_job
 
 from srnet.config.prepare import DrrSettings
 from srnet.dataset.pack_dataset import SampleFiles, pack_dataset
-from srnet.dataset.split_cohort import read_split
+from srnet.dataset.split import read_split
 
 part = snakemake.wildcards.part
 split = read_split(snakemake.input.split)

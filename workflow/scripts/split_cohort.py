@@ -4,7 +4,8 @@ from _job import cohort_job
 
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import SplitSettings
-from srnet.dataset.split_cohort import read_digests, split_cohort, write_rejected, write_split
+from srnet.dataset.split import write_rejected, write_split
+from srnet.dataset.split_cohort import read_digests, split_cohort
 
 params = snakemake.params
 scans = [Scan.parse(row) for row in params.scans]

@@ -100,6 +100,17 @@ class DataSet:
             )
         return ap, lateral
 
+    def all_targets(self) -> NDArray[np.int16]:
+        """Return the stored targets of all scans, (N, S, S, S)."""
+        with _opened(self.path) as file:
+            return np.asarray(file["ct"][()], np.int16)
+
+    def all_xrays(self) -> NDArray[np.float32]:
+        """Return the grey values of all x-rays, (N, 2, S, S) in [0, 1]."""
+        with _opened(self.path) as file:
+            levels = np.stack([file[view][()] for view in VIEWS], axis=1)
+        return levels.astype(np.float32) / np.float32(LEVELS)
+
 
 def read_dataset(path: str | Path) -> DataSet:
     """Open one part of the data set.

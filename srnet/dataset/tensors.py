@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
-import hdf5plugin  # noqa: F401  (registers the compression filters)
-import numpy as np
 import torch
 from torch import Tensor
 
+from srnet.dataset.hdf5 import read_dataset
 from srnet.imaging.target import TARGET_MAX
-from srnet.imaging.xray import LEVELS
 from srnet.physics.views import Views, make_views
 
 
@@ -83,16 +80,15 @@ def load_samples(path: str | Path, gamma: bool) -> Samples:
     gamma
         Gamma-correct the x-ray images (eqs 19-20); line integrals stay as they are.
     """
-    with h5py.File(path) as file:
-        levels = np.stack([file["ap"][:], file["lateral"][:]], axis=1).astype(np.float32)
-        views = make_views(
-            levels / np.float32(LEVELS),
-            file["full_scale_hu_mm"][:],
-            file["spacing_mm"][:],
-            file.attrs["source_to_isocentre_mm"],
-            gamma=gamma,
-        )
-        return Samples(views, torch.from_numpy(file["ct"][:]), tuple(file["scan"].asstr()[:]))
+    data = read_dataset(path)
+    views = make_views(
+        data.all_xrays(),
+        data.full_scale_hu_mm,
+        data.spacing_mm,
+        data.beam.source_to_isocentre_mm,
+        gamma=gamma,
+    )
+    return Samples(views, torch.from_numpy(data.all_targets()), data.scans)
 
 
 def epoch_order(samples: int, multiple: int, seed: int) -> Tensor:

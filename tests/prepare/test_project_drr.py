@@ -10,7 +10,7 @@ from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.geometry import ConeBeam, View
 from srnet.imaging.volume import Axis, Grid, Volume
-from srnet.prepare.project_drr import cast_rays, project_drr
+from srnet.prepare.project_drr import _ray_caster, cast_rays, project_drr
 from srnet.prepare.resample_volume import resample_volume
 from srnet.prepare.separate_bone import separate_bone
 
@@ -179,6 +179,14 @@ def test_bone_and_not_the_padding_around_it_decides_where_the_source_may_stand(d
             project_drr(volume, settings)
     else:
         assert project_drr(volume, settings)[0].grey.max() == 1
+
+
+def test_the_class_of_the_single_module_is_the_public_one_of_itk():
+    """Importing one module of ITK saves seconds; it must be the same caster."""
+    import itk
+
+    public = itk.RayCastInterpolateImageFunction[itk.Image[itk.F, 3], itk.D]
+    assert type(_ray_caster()) is type(public.New())
 
 
 NORMALS = {View.AP: "0 -1 0", View.LATERAL: "1 0 0"}

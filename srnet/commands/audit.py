@@ -11,7 +11,7 @@ from typing import Any
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
-from srnet.provenance.compare import compare
+from srnet.provenance.compare import compare_runs
 from srnet.provenance.explain import explain, explain_json, mermaid, scans_of, tree_lines
 from srnet.provenance.lock import lock_text
 from srnet.provenance.store import find_store
@@ -105,7 +105,7 @@ def _diff(args: argparse.Namespace) -> int:
     for chain, name in zip(chains, names, strict=True):
         chain.leading_to(name).require_sound()
         explain(chain, name)
-    found = compare(*chains, artifacts=(names[0], names[1]))
+    found = compare_runs(*chains, artifacts=(names[0], names[1]))
     if args.json:
         print(json.dumps(asdict(found), indent=1))
         return 0 if found.same else 1

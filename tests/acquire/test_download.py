@@ -15,7 +15,7 @@ from srnet.acquire.acquire import acquire
 from srnet.acquire.download import Client, Policy
 from srnet.acquire.scan import Remote, Scan
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.core.rejection import bury
+from srnet.core.rejection import record_rejection
 
 CONTENT = bytes(range(256)) * 4000
 PATH = "/files/ct.nii.gz"
@@ -200,7 +200,7 @@ def test_a_killed_download_resumes(site, remote, client, target):
 
 def test_a_rejected_download_rejects_its_scan_and_no_other(site, remote, client, target, tiny_ct):
     site.faults[PATH] = [404]
-    with bury([target], stage="download"):
+    with record_rejection([target], stage="download"):
         client.fetch(remote, target)
     scan = Scan(scan_id="a", patient_id="a", source="folder", files=(str(target),))
     with pytest.raises(ScanRejected, match=r"^stage download: .*status 404"):

@@ -31,30 +31,6 @@ _LONG_S = 60.0
 """Pauses of this length and longer are logged as warnings, which a terminal shows."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How often and how soon a client tries again.
-
-    Attributes
-    ----------
-    attempts
-        Tries in a row without progress after which the client gives up.
-    timeout_s
-        Longest time without an answer from the server.
-    pause_s, longest_pause_s
-        First pause after a failure, doubled each time, and its limit. A pause that the server
-        asks for is kept in full, however long: OSF limits the number of requests an hour.
-    throttle_s
-        Shortest time between two requests to an API.
-    """
-
-    attempts: int = 6
-    timeout_s: float = 60.0
-    pause_s: float = 2.0
-    longest_pause_s: float = 300.0
-    throttle_s: float = 0.8
-
-
 class _Busy(Exception):
     """The server asks for a later try; holds the seconds that it named, or None."""
 
@@ -79,19 +55,30 @@ class Client:
 
     Attributes
     ----------
-    policy
-        How often and how soon to try again.
     sleep
         Function that waits some seconds; tests replace it.
     token, token_host
         A token, and the only host that it is sent to, with requests for JSON over HTTPS; never
         with a download or to an address that the host redirects to.
+    attempts
+        Tries in a row without progress after which the client gives up.
+    timeout_s
+        Longest time without an answer from the server.
+    pause_s, longest_pause_s
+        First pause after a failure, doubled each time, and its limit. A pause that the server
+        asks for is kept in full, however long: OSF limits the number of requests an hour.
+    throttle_s
+        Shortest time between two requests for JSON.
     """
 
-    policy: Policy = field(default_factory=Policy)
     sleep: Callable[[float], None] = time.sleep
     token: str = field(default="", repr=False)
     token_host: str = ""
+    attempts: int = 6
+    timeout_s: float = 60.0
+    pause_s: float = 2.0
+    longest_pause_s: float = 300.0
+    throttle_s: float = 0.8
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
     _last_request: float = 0.0
 
@@ -133,12 +120,10 @@ class Client:
         SrnetError
             If there is no answer, or it is not a JSON object.
         """
-        self.sleep(max(0.0, self._last_request + self.policy.throttle_s - time.monotonic()))
+        self.sleep(max(0.0, self._last_request + self.throttle_s - time.monotonic()))
 
         def ask() -> Any:
-            with self._session.get(
-                url, timeout=self.policy.timeout_s, auth=self._sign
-            ) as response:
+            with self._session.get(url, timeout=self.timeout_s, auth=self._sign) as response:
                 _check_status(response, url)
                 return response.json()
 
@@ -166,13 +151,13 @@ class Client:
             except (_Busy, requests.RequestException, HTTPError, ConnectionError) as failure:
                 failures = 1 if _size(part) > size else failures + 1
                 size, reason = _size(part), failure
-            if failures >= self.policy.attempts:
+            if failures >= self.attempts:
                 raise SrnetError(
                     f"{url}: gave up after {failures} tries in a row ({reason}); check the "
                     "network and run the same command again, which resumes the download"
                 ) from None
             asked = reason.pause_s if isinstance(reason, _Busy) else None
-            doubled = min(self.policy.pause_s * 2 ** (failures - 1), self.policy.longest_pause_s)
+            doubled = min(self.pause_s * 2 ** (failures - 1), self.longest_pause_s)
             pause = doubled if asked is None else asked
             level = logging.WARNING if pause >= _LONG_S else logging.INFO
             LOG.log(level, "%s: %s; next try in %.0f s", url, reason, pause)
@@ -188,7 +173,7 @@ class Client:
         if have:
             headers["Range"] = f"bytes={have}-"
         with self._session.get(
-            remote.url, headers=headers, stream=True, timeout=self.policy.timeout_s
+            remote.url, headers=headers, stream=True, timeout=self.timeout_s
         ) as response:
             if response.status_code == 416:
                 part.unlink()

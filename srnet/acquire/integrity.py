@@ -137,8 +137,8 @@ def _check_histogram(hu: NDArray[np.int16], voxel_ml: float, name: str) -> None:
         )
     if body / hu.size < SMALLEST_BODY or body * voxel_ml < SMALLEST_BODY_ML:
         raise ScanRejected(
-            f"{name}: only {body * voxel_ml:.0f} ml ({body / hu.size:.2%}) lie above -200 HU, so "
-            "there is no body in it; look at the scan, and check slope and intercept"
+            f"{name}: only {body * voxel_ml:.0f} ml ({body / hu.size:.2%}) are above -200 HU, too "
+            "little for a body; look at the scan, and check slope and intercept"
         )
     if not MODE_RANGE_HU[0] <= mode <= MODE_RANGE_HU[1]:
         raise ScanRejected(

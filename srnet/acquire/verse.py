@@ -52,7 +52,7 @@ def read_table(path: str | Path) -> list[PublicScan]:
     """
     path = Path(path)
     if not path.is_file():
-        raise SrnetError(f"{path}: there is no such table; set 'table' to config/scans.tsv")
+        raise SrnetError(f"{path}: the table does not exist; set 'table' to config/scans.tsv")
     found = []
     with path.open(newline="", encoding="utf-8") as handle:
         for line, row in enumerate(csv.DictReader(handle, delimiter="\t"), start=2):

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--configfile", default="config.yaml", help="configuration of the run")
     shown.set_defaults(action_run=_list)
     about = (
-        "Fill the table from the publisher's API. OSF answers 100 questions an hour, so that this "
+        "Fill the table from the publisher's API. OSF answers 100 requests an hour, so that this "
         f"takes hours; with a personal access token in the environment variable {TOKEN}, minutes."
     )
     filled = actions.add_parser(
@@ -62,7 +62,7 @@ def _refresh(args: argparse.Namespace) -> None:
     rows, client = read_table(args.table), osf_client()
     for release in args.release or sorted(NODES):
         rows = refresh(rows, client, release, args.api)
-        # A release takes hours without a token: what is listed outlasts a failure of the next.
+        # A release takes hours without a token, so each is written before the next is listed.
         write_table(args.table, rows)
         mine = [row for row in rows if row.release == release]
         reasons = Counter(row.reason for row in mine)

@@ -13,7 +13,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def listing_digest(listing: Mapping[str, str]) -> str:
-    """Return one digest that stands for files, given by name and digest."""
+    """Return one digest over the names and digests of files."""
     text = "\n".join(f"{name} {listing[name]}" for name in sorted(listing))
     return hashlib.sha256(text.encode()).hexdigest()
 

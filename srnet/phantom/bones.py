@@ -1,6 +1,6 @@
 """Vertebrae, sacrum and skull as solids, each a signed distance in a local frame.
 
-All are symmetric about the median plane, so that one side, built from |right|, stands for both.
+All are symmetric about the median plane, so that one formula in |right| gives both sides.
 A vertebra has a body, an arch and processes, shaped as in its region of the spine.
 """
 

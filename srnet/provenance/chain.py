@@ -147,12 +147,12 @@ def read_listing(store: Store, digest: str) -> dict[str, str]:
     Raises
     ------
     SrnetError
-        If the listing is missing or is not the one that the digest stands for.
+        If the listing is missing or does not match the digest.
     """
     path = store.code_path(digest)
     files = store.read(path).get("files")
     if not isinstance(files, dict) or short_digest(files) != digest:
-        raise SrnetError(f"{path} lists other files than those that its name stands for")
+        raise SrnetError(f"{path}: its name is not the digest of the files that it lists")
     return files
 
 

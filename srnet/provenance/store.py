@@ -24,7 +24,7 @@ FOLDER = "provenance"
 
 
 def canonical(values: Any) -> str:
-    """Return `values` as the one JSON text that stands for them."""
+    """Return `values` as JSON text that is the same for equal values."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
 
 

@@ -206,7 +206,7 @@ def _damaged(chain: Chain, path: Path, made: Iterable[str]) -> AuditFinding:
     """Return what is wrong with the facts of a run or a list of source files."""
     try:
         chain.store.read(path)
-        reason = "its content is not what its name stands for"
+        reason = "its content does not match its name"
     except SrnetError as damage:
         reason = str(damage)
     name = path.relative_to(chain.store.results).as_posix()

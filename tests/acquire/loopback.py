@@ -1,4 +1,4 @@
-"""A server on this machine that speaks OSF's file API and misbehaves on request."""
+"""A server on this machine that answers as OSF's file API and fails on request."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 @dataclass
 class Site:
-    """What the server holds, how it misbehaves, and what it was asked.
+    """What the server holds, how it fails, and the requests that it got.
 
     `faults` maps a path to a list of faults, one of which is used up by each
     request: an int is a status, "cut" ends the body half-way, "wrong" sends

@@ -1,4 +1,4 @@
-"""Archives are unpacked where they should be, or not at all."""
+"""Archives are unpacked within the target folder, or rejected."""
 
 import errno
 import io
@@ -103,7 +103,7 @@ def test_flipped_bytes_end_in_a_rejection_or_in_the_file(tmp_path, name):
         for place in range(start, start + 20):
             damaged[place] ^= 0xA5
         (tmp_path / name).write_bytes(damaged)
-        with pytest.raises(ScanRejected) as refusal:  # What comes out is no image either.
+        with pytest.raises(ScanRejected) as refusal:  # The unpacked file is not an image either.
             read_path(tmp_path / name)
         reasons.append(str(refusal.value))
     assert sum("cannot be unpacked" in reason for reason in reasons) > 30

@@ -1,4 +1,4 @@
-"""Collections without an address: layouts recognised, patients told apart."""
+"""Collections without an address: their layouts, and which scans are of one patient."""
 
 from pathlib import Path
 

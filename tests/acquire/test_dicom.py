@@ -1,4 +1,4 @@
-"""DICOM folders: one good stack is read truly; anything else is named."""
+"""DICOM folders: one good stack is read exactly; anything else is rejected with the reason."""
 
 import numpy as np
 import pydicom
@@ -147,7 +147,7 @@ def added(folder, more):
 
 @pytest.mark.parametrize("offset_mm", [0.0, 1.0, 1.5])
 def test_two_acquisitions_in_between_each_other_are_told_apart(tiny_ct, tmp_path, offset_mm):
-    """Two phases of a heart or of contrast, whose slices need not coincide."""
+    """As two phases of the heart or of contrast, whose slices need not coincide."""
     folder = write_series(tmp_path / "ct", tiny_ct)
     second = higher(tiny_ct, offset_mm)
     added(folder, write_series(tmp_path / "more", second, AcquisitionNumber=2))
@@ -312,7 +312,7 @@ def test_an_mr_series_is_refused_by_its_modality(tiny_ct, tmp_path):
     )
 
 
-def test_a_series_without_its_intercept_is_refused_by_the_gate(tiny_ct, tmp_path):
+def test_a_series_without_its_intercept_is_refused_by_its_values(tiny_ct, tmp_path):
     write_series(tmp_path / "p" / "ct", tiny_ct, RescaleSlope=None, RescaleIntercept=None)
     (scan,) = list_source(FolderSource(path=str(tmp_path)))
     with pytest.raises(ScanRejected, match=r"p/ct: only 0\.0% of the voxels are air or fat"):
@@ -326,7 +326,7 @@ def test_a_multi_frame_file_is_refused_with_a_way_out(tiny_ct, tmp_path):
 
 
 def write_enhanced(path, frames=36):
-    """Write a multi-frame CT as scanners do: geometry lies in functional groups only."""
+    """Write a multi-frame CT as scanners do: geometry is in functional groups only."""
     write_slice(
         path,
         np.zeros((20, 20)),

@@ -1,4 +1,4 @@
-"""Every fault of a server ends in the right file or in a clear reason."""
+"""Every fault of a server ends in the right file or in an error with the reason."""
 
 import multiprocessing
 import time
@@ -12,7 +12,7 @@ from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.download import Client, Policy
+from srnet.acquire.download import Client
 from srnet.acquire.scan import Remote, Scan
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.core.rejection import record_rejection
@@ -55,8 +55,8 @@ def test_429_waits_as_long_as_the_server_asks(site, remote, client, target):
     assert client.pauses == [7.0, 7.0]
 
 
-def test_however_long_the_server_asks_for_is_slept(site, remote, client, target, caplog):
-    """OSF answers 100 questions an hour: whoever comes back sooner only uses up the tries."""
+def test_a_pause_that_the_server_asks_for_is_kept_in_full(site, remote, client, target, caplog):
+    """OSF answers 100 requests an hour; an earlier try would fail and count as one."""
     site.retry_after = "3600"
     site.faults[PATH] = [429, 429]
     client.fetch(remote, target)
@@ -68,7 +68,7 @@ def test_however_long_the_server_asks_for_is_slept(site, remote, client, target,
 
 def test_pauses_of_our_own_are_limited(site, remote, target):
     pauses: list[float] = []
-    patient = Client(Policy(attempts=12, longest_pause_s=300), sleep=pauses.append)
+    patient = Client(attempts=12, longest_pause_s=300, sleep=pauses.append)
     site.retry_after = None
     site.faults[PATH] = [503] * 10
     patient.fetch(remote, target)
@@ -208,7 +208,7 @@ def test_a_rejected_download_rejects_its_scan_and_no_other(site, remote, client,
 
 
 class Recorded(BaseAdapter):
-    """Stands for the internet: notes each request, and redirects where it is told to."""
+    """Takes the place of the internet: records each request, and redirects some."""
 
     def __init__(self, redirects):
         super().__init__()
@@ -240,7 +240,7 @@ def signing(redirects=()):
     return client, internet
 
 
-def test_a_token_goes_with_questions_to_the_api():
+def test_a_token_is_sent_with_requests_to_the_api():
     client, internet = signing()
     client.get_json(API)
     assert internet.seen == [(API, f"Bearer {TOKEN}")]

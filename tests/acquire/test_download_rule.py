@@ -1,4 +1,4 @@
-"""The download path through the workflow itself, against a server that misbehaves."""
+"""Downloads by the workflow itself, from a server that fails on request."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Repeats are found by voxels, in any orientation and under any name."""
+"""Repeated scans are found by their voxels, in any orientation and under any name."""
 
 import nibabel
 import numpy as np

@@ -35,9 +35,9 @@ BAD = [
     (lambda a: np.clip((a + 160) / 400 * 255, 0, 255), r"values run from 0 to 255, a span under"),
     (mr_like, r"only 0\.0% of the voxels are air or fat .* looks like an MR"),
     (lambda a: a + 1024, r"air or fat .* HU \+ 1024, so apply the rescale intercept"),
-    (lambda a: np.where(a > 600, a, -1000), r"lie above -200 HU, so there is no body"),
+    (lambda a: np.where(a > 600, a, -1000), r"are above -200 HU, too little for a body"),
     (lambda a: -a, r"the most frequent tissue is at|air or fat"),
-    (lambda a: a * 2 - 500, r"there is no body|most frequent tissue"),
+    (lambda a: a * 2 - 500, r"too little for a body|most frequent tissue"),
 ]
 
 

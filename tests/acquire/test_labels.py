@@ -1,4 +1,4 @@
-"""Vertebra labels: which file they are in, and that they lie where the scan's bone is."""
+"""Vertebra labels: which file they are in, and that they are where the bone of the scan is."""
 
 from pathlib import Path
 

@@ -72,6 +72,6 @@ def test_a_wrong_voxel_size_is_refused(tmp_path):
         read(scan, seed=1)
 
 
-def test_a_folder_without_patients_teaches(tmp_path):
+def test_a_folder_without_patients_says_what_to_give(tmp_path):
     with pytest.raises(SrnetError, match="give the folder 'provided-data' of a clone"):
         list_source(OpenkbpSource(path=str(tmp_path)))

@@ -1,4 +1,4 @@
-"""`srnet audit diff` names the causes of a difference and nothing else."""
+"""`srnet audit diff` names the causes of a difference, and not what follows from them."""
 
 import json
 

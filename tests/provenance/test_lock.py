@@ -1,4 +1,4 @@
-"""`provenance.lock.json` can be committed: equal for equal runs, and silent about the machine."""
+"""`provenance.lock.json` is equal for equal runs and names nothing of the machine."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def test_a_product_outside_is_named_by_the_job_that_made_it(tmp_path):
 
 
 def test_params_name_inputs_from_outside_by_their_role(tmp_path, monkeypatch):
-    """So that a record has the same id wherever the scans lie."""
+    """A record therefore has the same id wherever the scans are."""
     ids = []
     for place in ("here", "there"):
         scan = tmp_path / place / "scan.nii.gz"

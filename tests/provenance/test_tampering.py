@@ -1,4 +1,4 @@
-"""Whatever is done to provenance itself is a finding that names the thing, and stops nothing."""
+"""Every change of the records themselves is a finding, and the other checks go on."""
 
 import json
 import random
@@ -48,7 +48,7 @@ def test_params_edited_and_sealed_again_do_not_give_the_id(recorded_results):
 
 
 @pytest.mark.parametrize("key", ["rule", "wildcards", "code"])
-def test_whatever_the_id_stands_for_cannot_be_edited(recorded_results, key):
+def test_what_the_id_is_a_digest_of_cannot_be_edited(recorded_results, key):
     values = {"rule": "predict", "wildcards": {"scan": "z"}, "code": "0" * 16}
     reseal(record_of(recorded_results, TABLE), lambda record: record.update({key: values[key]}))
     assert found(recorded_results) == {TABLE: "record"}
@@ -163,7 +163,7 @@ def test_a_flip_anywhere_in_provenance_is_found(recorded_results):
 
 
 @pytest.mark.parametrize("task", ["explain", "diff", "export"])
-def test_what_speaks_of_a_chain_refuses_a_damaged_one(recorded_results, capsys, task):
+def test_commands_refuse_a_chain_with_a_damaged_record(recorded_results, capsys, task):
     record_of(recorded_results, DATASET).write_text("[]", encoding="utf-8")
     subject = recorded_results / TABLE if task == "explain" else recorded_results
     others = [str(recorded_results)] if task == "diff" else []

@@ -128,7 +128,7 @@ def test_an_edited_source_file_is_named_with_what_it_made(recorded_results, monk
     assert depends(recorded_results, "workflow/scripts/train.py") == {MODEL, HISTORY, TABLE}
 
 
-def test_a_tampered_record_is_not_believed(recorded_results):
+def test_a_changed_record_is_not_trusted(recorded_results):
     record = recorded_results / "provenance/artifacts" / f"{TABLE}.json"
     record.write_text(
         record.read_text(encoding="utf-8").replace('"threads": 1', '"threads": 8'),

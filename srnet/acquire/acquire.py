@@ -1,7 +1,9 @@
-"""Stage: from the rows of the scan table to canonical CTs that passed the gate."""
+"""Stage: list the scans of a cohort, and read or generate each as a checked canonical CT.
+
+Every kind of source has a module of its own, which `SOURCES` names.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +19,8 @@ from srnet.imaging.volume import Volume
 class Source(Protocol):
     """What the module of a kind of source offers.
 
-    Listing runs whenever the workflow is read, so that such a module is light to import and
-    imports what generates or decodes scans only when it reads one.
+    Scans are listed whenever the workflow is read. Such a module is therefore light to import,
+    and imports what generates or decodes scans only when it reads one.
     """
 
     __name__: str
@@ -43,16 +45,51 @@ SOURCES: dict[str, Source] = {
 
 
 def find_source(kind: str) -> Source:
-    """Return the module of a kind of source.
+    """Return the module of a kind of source, or raise `SrnetError` if there is no such kind."""
+    if kind not in SOURCES:
+        raise SrnetError(f"'{kind}' is not a source of scans; sources: {', '.join(SOURCES)}")
+    return SOURCES[kind]
+
+
+def list_scans(cohort: CohortSettings) -> list[Scan]:
+    """Return every scan of the cohort, in a stable order.
+
+    With `distinct` counting, a physical scan that an earlier source has already listed is left
+    out, so that the order of the sources decides which release is kept.
 
     Raises
     ------
     SrnetError
-        If there is no such kind.
+        If a folder is missing or holds no scan, or two scans share an id.
     """
-    if kind not in SOURCES:
-        raise SrnetError(f"'{kind}' is no source of scans; sources: {', '.join(SOURCES)}")
-    return SOURCES[kind]
+    listed = [
+        _with_files(scan, cohort.downloads)
+        for settings in cohort.sources
+        for scan in find_source(settings.kind).list_source(settings)
+    ]
+    if cohort.counting == "distinct":
+        first: dict[object, Scan] = {}
+        for scan in listed:
+            first.setdefault(scan.physical_id or (scan.scan_id, scan.files), scan)
+        listed = list(first.values())
+    times = Counter(scan.scan_id for scan in listed)
+    repeated = [name for name, count in times.items() if count > 1]
+    if repeated:
+        raise SrnetError(
+            f"scan id '{repeated[0]}' stands for {times[repeated[0]]} scans of the cohort; "
+            "rename one file, or list the same folder only once"
+        )
+    return listed
+
+
+def _with_files(scan: Scan, downloads: str) -> Scan:
+    """Return a remote scan with the names of the local files that its downloads get."""
+    if not scan.remotes:
+        return scan
+    folder = f"{downloads}/{scan.scan_id}"
+    files = tuple(f"{folder}/{remote.name}" for remote in scan.remotes)
+    labels = f"{folder}/{scan.labels_remote.name}" if scan.labels_remote else scan.labels
+    return scan.model_copy(update={"files": files, "labels": labels})
 
 
 def acquire(scan: Scan, seed: int) -> Volume:
@@ -61,9 +98,9 @@ def acquire(scan: Scan, seed: int) -> Volume:
     Parameters
     ----------
     scan
-        One row of the scan table; its files must be there.
+        One row of the scan table; its files must exist.
     seed
-        Seed of the run; only generated scans depend on it.
+        Seed of the run, for generated scans.
 
     Returns
     -------
@@ -80,49 +117,3 @@ def acquire(scan: Scan, seed: int) -> Volume:
             raise_if_rejected(file)
     volume = find_source(scan.source).read(scan, seed)
     return check_values(volume, ", ".join(scan.files) or scan.scan_id)
-
-
-def list_scans(cohort: CohortSettings) -> list[Scan]:
-    """Return every scan of the cohort, in a stable order.
-
-    Under `distinct` counting a scan that an earlier source brought already is
-    left out; the order of the sources decides which release is kept.
-
-    Raises
-    ------
-    SrnetError
-        If a folder is missing or holds no scan, or two scans share an id.
-    """
-    listed = [
-        _placed(scan, cohort.downloads)
-        for settings in cohort.sources
-        for scan in find_source(settings.kind).list_source(settings)
-    ]
-    scans = _distinct(listed) if cohort.counting == "distinct" else listed
-    times = Counter(scan.scan_id for scan in scans)
-    twice = [name for name, count in times.items() if count > 1]
-    if twice:
-        raise SrnetError(
-            f"scan id '{twice[0]}' stands for {times[twice[0]]} scans of the cohort; "
-            "rename one file, or list the same folder only once"
-        )
-    return scans
-
-
-def _placed(scan: Scan, downloads: str) -> Scan:
-    """Return a remote scan with the local files that its downloads become."""
-    if not scan.remotes:
-        return scan
-    folder = f"{downloads}/{scan.scan_id}"
-    placed: dict[str, Any] = {"files": tuple(f"{folder}/{remote.name}" for remote in scan.remotes)}
-    if scan.labels_remote:
-        placed["labels"] = f"{folder}/{scan.labels_remote.name}"
-    return scan.model_copy(update=placed)
-
-
-def _distinct(scans: Sequence[Scan]) -> list[Scan]:
-    """Return the scans without repeats of a physical scan."""
-    first: dict[str, Scan] = {}
-    for scan in scans:
-        first.setdefault(scan.physical_id or f"only {scan.scan_id} {scan.files}", scan)
-    return list(first.values())

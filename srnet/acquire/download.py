@@ -1,11 +1,9 @@
-"""Downloads that end in a correct file or in a clear reason.
+"""Downloads that resume, retry, and end in a correct file or in an error with the reason.
 
-A transfer goes into `NAME.part` beside its target, so that a killed one
-resumes where it stopped; it takes the target's name only when its length and
-SHA-256 are the promised ones.
+A file is downloaded to `NAME.part` beside its target, so that a killed transfer resumes where it
+stopped. It is renamed to the target only when its length and SHA-256 are the expected ones.
 """
 
-import hashlib
 import logging
 import shutil
 import time
@@ -20,6 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from srnet.acquire.scan import Remote
+from srnet.core.digest import file_digest
 from srnet.core.errors import ScanRejected, SrnetError
 
 LOG = logging.getLogger(__name__)
@@ -29,25 +28,24 @@ _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _BLOCK = 1 << 18
 _SPARE_BYTES = 100_000_000
 _LONG_S = 60.0
-"""Whoever waits at a terminal is told of pauses from here on."""
+"""Pauses of this length and longer are logged as warnings, which a terminal shows."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How patient a client is.
+    """How often and how soon a client tries again.
 
     Attributes
     ----------
     attempts
-        Tries in a row that bring nothing new, before it gives up.
+        Tries in a row without progress after which the client gives up.
     timeout_s
-        Longest silence of the server.
+        Longest time without an answer from the server.
     pause_s, longest_pause_s
-        First pause after a failure, doubled each time, and its limit. Where the
-        server names a pause of its own, that is kept to in full: OSF answers so
-        many questions an hour, and a shorter pause would only use up the tries.
+        First pause after a failure, doubled each time, and its limit. A pause that the server
+        asks for is kept in full, however long: OSF limits the number of requests an hour.
     throttle_s
-        Shortest time between two questions to an API.
+        Shortest time between two requests to an API.
     """
 
     attempts: int = 6
@@ -58,15 +56,15 @@ class Policy:
 
 
 class _Busy(Exception):
-    """The server asks to come back later; holds the seconds it named, or None."""
+    """The server asks for a later try; holds the seconds that it named, or None."""
 
-    def __init__(self, status: int, retry_after: str | None) -> None:
-        super().__init__(f"the server answered {status}")
-        self.pause_s = _pause(retry_after or "")
+    def __init__(self, response: requests.Response) -> None:
+        super().__init__(f"the server answered {response.status_code}")
+        self.pause_s = _read_pause(response.headers.get("Retry-After", ""))
 
 
-def _pause(retry_after: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for: a number or a date."""
+def _read_pause(retry_after: str) -> float | None:
+    """Return the seconds that a Retry-After header asks for, as a number or a date."""
     if retry_after.isdigit():
         return float(retry_after)
     try:
@@ -77,19 +75,17 @@ def _pause(retry_after: str) -> float | None:
 
 @dataclass
 class Client:
-    """An HTTP client that waits, resumes and verifies.
+    """An HTTP client that retries, resumes and verifies.
 
     Attributes
     ----------
     policy
-        Patience.
+        How often and how soon to try again.
     sleep
-        How to wait; tests count instead.
-    token
-        Sent with the questions to `token_host`, never with a download, never
-        unencrypted, and not to where an answer redirects.
-    token_host
-        The one host that may see the token.
+        Function that waits some seconds; tests replace it.
+    token, token_host
+        A token, and the only host that it is sent to, with requests for JSON over HTTPS; never
+        with a download or to an address that the host redirects to.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -97,7 +93,7 @@ class Client:
     token: str = field(default="", repr=False)
     token_host: str = ""
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
-    _last_question: float = 0.0
+    _last_request: float = 0.0
 
     def fetch(self, remote: Remote, target: str | Path) -> None:
         """Download `remote` to `target`, resuming what an earlier try left.
@@ -105,21 +101,21 @@ class Client:
         Raises
         ------
         ScanRejected
-            If the server does not have the file, or twice gave wrong content.
+            If the server does not have the file, or twice sent wrong content.
         SrnetError
-            If the server stays out of reach, or the disk is too small: nothing
-            is wrong with the scan, so that a later try may succeed.
+            If the server cannot be reached, or the disk is too small, which says nothing about
+            the scan: a later try may succeed.
         """
         target = Path(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
         _check_room(remote, part)
-        fault: str | None = ""
-        # What an earlier try left may be another version: a second, fresh try decides.
+        fault = ""
+        # The rest of an earlier try may be of another version, so that a second try is made.
         for _ in range(2):
-            self._patiently(lambda: self._transfer(remote, part), remote.url, part)
+            self._retry(lambda: self._transfer(remote, part), remote.url, part)
             fault = _fault(remote, part)
-            if fault is None:
+            if not fault:
                 part.replace(target)
                 return
             LOG.warning("%s: %s; starting over", remote.url, fault)
@@ -129,39 +125,40 @@ class Client:
             "`srnet scans refresh`, delete the local file and try again"
         )
 
-    def question(self, url: str) -> dict[str, Any]:
-        """Return the JSON object that an API answers, throttled.
+    def get_json(self, url: str) -> dict[str, Any]:
+        """Return the JSON object that an API answers, at most one every `throttle_s`.
 
         Raises
         ------
         SrnetError
-            If there is no answer, or it is no JSON object.
+            If there is no answer, or it is not a JSON object.
         """
-        self.sleep(max(0.0, self._last_question + self.policy.throttle_s - time.monotonic()))
-        answers: list[Any] = []
+        self.sleep(max(0.0, self._last_request + self.policy.throttle_s - time.monotonic()))
 
-        def ask() -> None:
+        def ask() -> Any:
             with self._session.get(
                 url, timeout=self.policy.timeout_s, auth=self._sign
             ) as response:
                 _check_status(response, url)
-                answers.append(response.json())
+                return response.json()
 
-        self._patiently(ask, url)
-        self._last_question = time.monotonic()
-        if not isinstance(answers[0], dict):
-            raise SrnetError(f"{url}: answered no JSON object; is this the address of the API?")
-        return answers[0]
+        answer = self._retry(ask, url)
+        self._last_request = time.monotonic()
+        if not isinstance(answer, dict):
+            raise SrnetError(
+                f"{url}: the answer is not a JSON object; is this the address of the API?"
+            )
+        return answer
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token to a question, if it goes where the token may go."""
+        """Add the token to a request to its host over HTTPS."""
         parts = urlsplit(request.url or "")
         if self.token and parts.scheme == "https" and parts.netloc == self.token_host:
             request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
-    def _patiently(self, action: Callable[[], None], url: str, part: Path | None = None) -> None:
-        """Repeat `action` until it succeeds; only tries without progress count."""
+    def _retry(self, action: Callable[[], Any], url: str, part: Path | None = None) -> Any:
+        """Repeat `action` until it succeeds; only tries that do not lengthen `part` count."""
         failures, size = 0, _size(part)
         while True:
             try:
@@ -182,11 +179,11 @@ class Client:
             self.sleep(pause)
 
     def _transfer(self, remote: Remote, part: Path) -> None:
-        """Bring `part` to its full length, from where it ends."""
+        """Download the rest of a file to the end of `part`."""
         have = _size(part)
         if remote.bytes and have >= remote.bytes:
             return
-        # Compression on the way would make lengths and ranges meaningless.
+        # With compression in transit, lengths and ranges would be those of other bytes.
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
@@ -206,7 +203,7 @@ class Client:
                 f"bytes {have}-"
             )
             with part.open("ab" if resumed else "wb") as handle:
-                # Blocks as they come: waiting for full ones would lose the last before a cut.
+                # `read1` returns what has arrived; `read` would lose it if the connection ends.
                 while block := response.raw.read1(_BLOCK):
                     handle.write(block)
             length = int(response.headers.get("Content-Length", 0)) + (have if resumed else 0)
@@ -217,9 +214,9 @@ class Client:
 def _check_status(response: requests.Response, url: str) -> None:
     status = response.status_code
     if status in _BUSY:
-        raise _Busy(status, response.headers.get("Retry-After"))
+        raise _Busy(response)
     if status == 401:
-        raise SrnetError(f"{url}: the server refuses the token; renew it, or do without one")
+        raise SrnetError(f"{url}: the server refuses the token; renew it, or unset it")
     if status >= 400:
         raise SrnetError(f"{url}: the server answered {status}; check the address")
 
@@ -238,17 +235,14 @@ def _size(path: Path | None) -> int:
     return path.stat().st_size if path is not None and path.exists() else 0
 
 
-def _fault(remote: Remote, part: Path) -> str | None:
-    """Say what is wrong with a complete download, or return None."""
+def _fault(remote: Remote, part: Path) -> str:
+    """Say what is wrong with a complete download; return an empty text if nothing is."""
     size = _size(part)
     if remote.bytes and size != remote.bytes:
         return f"has {size} bytes instead of {remote.bytes}"
     if size == 0:
         return "is empty"
-    if not remote.sha256:
-        return None
-    with part.open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    found = file_digest(part) if remote.sha256 else ""
     if found != remote.sha256:
         return f"has the SHA-256 {found[:16]}... instead of {remote.sha256[:16]}..."
-    return None
+    return ""

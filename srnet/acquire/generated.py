@@ -1,6 +1,6 @@
-"""The source of generated scans: a person and a scanner drawn from a seed.
+"""The source of generated scans: a person and a scanner drawn from a seed and a number.
 
-Scan number `index` of seed `seed` is always the same scan, whatever the size of the cohort.
+The size of the cohort does not change a scan.
 """
 
 from dataclasses import replace
@@ -23,8 +23,8 @@ _SCANS_A_PATIENT = 8
 def list_source(settings: PhantomSource) -> list[Scan]:
     """Return the rows of the generated scans.
 
-    Every eighth scan is a second one of the patient before it, as in clinical
-    cohorts, so that splits by patient have something to do.
+    Every eighth scan is a second one of the patient before it, as in clinical cohorts, so that
+    the split by patient differs from a split by scan.
     """
     return [
         Scan(
@@ -45,14 +45,13 @@ def generate(scan: Scan, seed: int) -> "Phantom":
     """Return a generated scan as the scanner writes it, with its ground truth."""
     from srnet.phantom.phantom import make_phantom
 
-    patient = _patient(scan.index)
-    return make_phantom(scan.index, patient, seed, scan.spacing_mm, scan.region)
+    index = scan.index
+    return make_phantom(index, _patient(index), seed, scan.spacing_mm, scan.region)
 
 
 def read(scan: Scan, seed: int) -> Volume:
     """Generate one scan and import it like a file."""
-    image = generate(scan, seed).image
-    return canonical(check_geometry(image, scan.scan_id))
+    return canonical(check_geometry(generate(scan, seed).image, scan.scan_id))
 
 
 def generated_labels(scan: Scan, seed: int) -> Image:

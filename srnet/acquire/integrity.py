@@ -1,9 +1,8 @@
-"""The gate that every scan passes before anything is computed from it.
+"""The checks that every scan passes before anything is computed from it.
 
-Each refusal names the file, what is wrong with it, and what to do. The rules
-run in the order in which they are written: the earlier ones make the later
-ones meaningful. Limits on grey values hold on whole volumes, since a minimum
-alone is fooled by padding.
+Each rejection names the file, what is wrong with it, and what to do. The order of the checks
+matters: later ones assume that earlier ones passed. Grey values are judged by the histogram of
+the whole volume, since padding distorts the minimum.
 """
 
 import numpy as np
@@ -27,16 +26,13 @@ _SHIFTED_TISSUE = 0.1
 
 
 def check_geometry(image: Image, name: str) -> Image:
-    """Return `image` if it is a 3-D grid with a usable voxel size.
-
-    Trailing axes of length one are dropped.
+    """Return `image`, without trailing axes of length one, if it is 3-D with a usable voxel size.
 
     Raises
     ------
     ScanRejected
-        If it is 2-D or 4-D, or its spacing is zero, negative, not finite or
-        over 10 mm, by the header or by the affine matrix, or that matrix
-        cannot be inverted.
+        If it is 2-D or 4-D, if its spacing is zero, negative, not finite or over 10 mm, by the
+        header or by the affine matrix, or if that matrix cannot be inverted.
     """
     array = image.array
     while array.ndim > 3 and array.shape[-1] == 1:
@@ -44,14 +40,9 @@ def check_geometry(image: Image, name: str) -> Image:
     if array.ndim != 3 or min(array.shape) < 2:
         shape = "x".join(str(n) for n in array.shape)
         raise ScanRejected(
-            f"{name}: is no volume but an image of {shape} voxels; "
+            f"{name}: is not a volume but an image of {shape} voxels; "
             "give one 3-D CT per file, without a time or channel axis"
         )
-    _check_spacing(image, name)
-    return Image(array, image.affine, image.spacing_mm)
-
-
-def _check_spacing(image: Image, name: str) -> None:
     spacing = np.asarray(image.spacing_mm, dtype=float)
     if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
         raise ScanRejected(
@@ -63,15 +54,16 @@ def _check_spacing(image: Image, name: str) -> None:
             f"{name}: its affine matrix cannot be inverted, so left and right are unknown; "
             "export the series again with orientation"
         )
-    # What is computed goes by the matrix, which may contradict the size that is stated.
+    # The matrix, which the computation uses, may contradict the voxel size of the header.
     steps = np.linalg.norm(image.affine[:3, :3], axis=0)
     for size, source in ((spacing, ""), (steps, " by the affine matrix")):
         if np.any(size > LARGEST_SPACING_MM):
             raise ScanRejected(
                 f"{name}: voxel size {_by(size)} mm{source} exceeds {LARGEST_SPACING_MM:g} mm; "
-                "vertebrae vanish at that distance, so take a thinner reconstruction or correct "
-                "the header's unit"
+                "vertebrae cannot be told apart at that distance, so take a thinner "
+                "reconstruction or correct the header's unit"
             )
+    return Image(array, image.affine, image.spacing_mm)
 
 
 def _by(sizes: NDArray[np.float64]) -> str:
@@ -84,8 +76,8 @@ def check_values(volume: Volume, name: str) -> Volume:
     Raises
     ------
     ScanRejected
-        If it is too short, holds NaN or infinity, is constant, or is no CT in
-        Hounsfield units.
+        If it is too short, holds NaN or infinity, is constant, or is not a CT in Hounsfield
+        units.
     """
     extent = volume.grid.extent_mm[0]
     if extent < SMALLEST_EXTENT_MM:
@@ -110,7 +102,7 @@ def _check_range(array: NDArray[np.generic], name: str) -> None:
     low, high = float(np.min(array)), float(np.max(array))
     if low == high:
         raise ScanRejected(
-            f"{name}: every voxel is {low:g}; the file holds no picture, so copy it again"
+            f"{name}: every voxel is {low:g}; the file holds no image, so copy it again"
         )
     if high - low < SMALLEST_RANGE_HU:
         raise ScanRejected(
@@ -120,7 +112,7 @@ def _check_range(array: NDArray[np.generic], name: str) -> None:
 
 
 def _to_hu(array: NDArray[np.generic]) -> NDArray[np.int16]:
-    """Return rounded int16 HU; whatever lies below -1024 is padding and becomes air."""
+    """Return rounded int16 HU; values below -1024 are padding and become air."""
     hu = np.asarray(array)
     if np.issubdtype(hu.dtype, np.floating):
         hu = np.rint(hu)
@@ -151,7 +143,7 @@ def _check_histogram(hu: NDArray[np.int16], voxel_ml: float, name: str) -> None:
     if not MODE_RANGE_HU[0] <= mode <= MODE_RANGE_HU[1]:
         raise ScanRejected(
             f"{name}: the most frequent tissue is at {mode} HU, outside {MODE_RANGE_HU[0]} to "
-            f"{MODE_RANGE_HU[1]}; it is no CT, inverted, or its slope or intercept is wrong"
+            f"{MODE_RANGE_HU[1]}; it is not a CT, is inverted, or its slope or intercept is wrong"
         )
 
 

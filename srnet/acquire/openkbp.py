@@ -1,17 +1,17 @@
 """OpenKBP: 340 head-and-neck patients, whose CTs are published as sparse tables.
 
-`ct.csv` lists flat indices into a 128x128x128 array and their values, HU +
-1024; what is not listed is outside. The array is indexed [anterior to
-posterior, patient right to left, superior to inferior] in C order;
-`voxel_dimensions.csv` gives the voxel size in the same order.
+`ct.csv` lists flat indices into a 128x128x128 array and their values, HU + 1024; other voxels are
+outside the patient. The array is indexed [anterior to posterior, patient right to left, superior
+to inferior] in C order; `voxel_dimensions.csv` gives the voxel size in the same order.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.acquire.scan import Remote, Scan
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import OpenkbpSource
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.volume import Grid, Volume
@@ -36,10 +36,17 @@ def list_source(settings: OpenkbpSource) -> list[Scan]:
         for number in range(first, last + 1)
     ]
     if settings.path is None:
-        scans = [_remote_scan(n, f"{settings.address}/{place}") for n, place in patients]
+        scans = [
+            _scan(n, remotes=[{"name": f, "url": f"{settings.address}/{p}/{f}"} for f in FILES])
+            for n, p in patients
+        ]
     else:
         root = Path(settings.path)
-        scans = [_local_scan(n, root / p) for n, p in patients if (root / p / FILES[0]).is_file()]
+        scans = [
+            _scan(n, files=[str(root / p / f) for f in FILES])
+            for n, p in patients
+            if (root / p / FILES[0]).is_file()
+        ]
         if not scans:
             raise SrnetError(
                 f"{root}: holds no {next(iter(_FOLDERS))}/pt_1/{FILES[0]} or the like; give the "
@@ -48,33 +55,19 @@ def list_source(settings: OpenkbpSource) -> list[Scan]:
     return scans[: settings.limit]
 
 
-def _remote_scan(number: int, address: str) -> Scan:
-    remotes = tuple(Remote(name=name, url=f"{address}/{name}") for name in FILES)
-    return _scan(number).model_copy(update={"remotes": remotes})
-
-
-def _local_scan(number: int, folder: Path) -> Scan:
-    return _scan(number).model_copy(update={"files": tuple(str(folder / n) for n in FILES)})
-
-
-def _scan(number: int) -> Scan:
+def _scan(number: int, **files: Any) -> Scan:
     name = f"openkbp-{number:03d}"
-    return Scan(scan_id=name, patient_id=name, source="openkbp", licence="MIT")
+    row = {"scan_id": name, "patient_id": name, "source": "openkbp", "licence": "MIT"}
+    return Scan.parse(row | files)
 
 
 def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
-    """Read a patient's two tables.
-
-    Raises
-    ------
-    ScanRejected
-        If a table is cut, empty or of another form.
-    """
+    """Read a patient's two tables; raise `ScanRejected` if one is cut, empty or malformed."""
     values, voxel = (Path(file) for file in scan.files)
     step = _numbers(voxel, 0)
     if step.shape != (3,) or not np.all(step > 0):
         raise ScanRejected(
-            f"{voxel}: {step.tolist()} are not three voxel sizes; download it again"
+            f"{voxel}: {step.tolist()} are not three positive voxel sizes; download it again"
         )
     deep, wide, high = (float(s) for s in step)
     array = np.ascontiguousarray(_dense(values).transpose(2, 0, 1))
@@ -88,7 +81,7 @@ def _dense(path: Path) -> NDArray[np.int16]:
     table = _numbers(path, 1)
     cells = EDGE**3
     if table.ndim != 2 or table.shape[1] != 2:
-        raise ScanRejected(f"{path}: is no table of index and value; download it again")
+        raise ScanRejected(f"{path}: is not a table of index and value; download it again")
     index = table[:, 0].astype(np.int64)
     if np.any(index != table[:, 0]) or index.min() < 0 or index.max() >= cells:
         raise ScanRejected(
@@ -109,5 +102,5 @@ def _numbers(path: Path, skip: int) -> NDArray[np.float64]:
         return np.loadtxt(path, delimiter=",", skiprows=skip)
     except ValueError as failure:
         raise ScanRejected(
-            f"{path}: is no table of numbers ({failure}); download it again"
+            f"{path}: is not a table of numbers ({failure}); download it again"
         ) from None

@@ -1,6 +1,7 @@
-"""The Open Science Framework's file API: every file of a node, with its digest.
+"""Fill the table of public scans from the file API of the Open Science Framework (OSF).
 
-`srnet scans refresh`: fill the table of public scans from the publisher's own listing.
+`srnet scans refresh` lists every file of the node of a release, with its digest, and writes
+addresses, lengths and digests into the table.
 """
 
 import os
@@ -17,9 +18,21 @@ from srnet.core.errors import SrnetError
 
 API = "https://api.osf.io/v2"
 TOKEN = "OSF_TOKEN"  # noqa: S105 - the name of a variable, not a token
-"""Environment variable of a personal access token: 10 000 questions a day, not 100 an hour."""
+"""Environment variable of a personal access token: 10 000 requests a day, not 100 an hour."""
+
+NODES = {"verse19": "jtfa5", "verse20": "4skx2"}
+"""OSF nodes of the subject-based releases."""
+
+LICENCE = "CC-BY-SA-4.0"
+
+CT, LABELS = "_ct.nii.gz", "_seg-vert_msk.nii.gz"
+"""How the names of a scan and of its vertebra labels end."""
 
 _PAGE = 100
+_GONE = "not on the server"
+_NAME = re.compile(
+    r"^sub-(?P<subject>[a-z]+\d+)(?:_split-(?P<split>[a-z]+\d+))?(?:_dir-(?P<dir>\w+))?_ct\.nii\.gz$"
+)
 
 
 @dataclass(frozen=True)
@@ -34,28 +47,49 @@ class OsfFile:
 
 
 def osf_client() -> Client:
-    """Return a client that shows the user's token, if there is one, to OSF's own API alone."""
+    """Return a client that sends the user's token, if there is one, only to OSF's own API."""
     token = os.environ.get(TOKEN, "").strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         raise SrnetError(
-            f"{TOKEN}: is set to what is no token; copy it again from osf.io/settings/tokens, "
+            f"{TOKEN}: its value is not a token; copy it again from osf.io/settings/tokens, "
             "or unset it"
         )
     return Client(token=token, token_host=urlsplit(API).netloc)
 
 
-def walk(client: Client, node: str, api: str = API) -> Iterator[OsfFile]:
-    """Yield every file stored under an OSF node, folders followed, pages turned.
+def refresh(
+    rows: Sequence[PublicScan], client: Client, release: str, api: str = API
+) -> list[PublicScan]:
+    """Return the table with the addresses, lengths and digests of one release filled in.
+
+    Scans that the server has and the table lacks are added. Scans that the server lacks keep
+    their row, which is excluded with the reason.
 
     Raises
     ------
     SrnetError
-        If the API cannot be reached or answers in another form.
+        If the API cannot be reached, answers in another form, or lists no scan.
     """
+    files = {file.name: file for file in list_files(client, NODES[release], api)}
+    if not any(map(_NAME.match, files)):
+        raise SrnetError(
+            f"{api}: node {NODES[release]} of {release} lists no sub-*_ct.nii.gz; "
+            "check the node in srnet/acquire/osf.py against the publisher's page"
+        )
+    served = {row.scan_id: row for row in _rows(release, files)}
+    kept = [
+        _merge(row, served.pop(row.scan_id, None)) if row.release == release else row
+        for row in rows
+    ]
+    return [*kept, *served.values()]
+
+
+def list_files(client: Client, node: str, api: str = API) -> Iterator[OsfFile]:
+    """Yield every file stored under an OSF node, in all folders and on all pages."""
     waiting = [f"{api}/nodes/{node}/files/osfstorage/?page[size]={_PAGE}"]
     while waiting:
         url = waiting.pop()
-        answer = client.question(url)
+        answer = client.get_json(url)
         try:
             files, links = _read_page(answer)
         except (KeyError, TypeError) as missing:
@@ -68,11 +102,13 @@ def walk(client: Client, node: str, api: str = API) -> Iterator[OsfFile]:
 
 def _read_page(answer: dict[str, Any]) -> tuple[list[OsfFile], list[str]]:
     """Return the files of one answer, and the addresses of its folders and next page."""
-    items = answer["data"]
-    folders = [item for item in items if item["attributes"]["kind"] == "folder"]
-    links = [item["relationships"]["files"]["links"]["related"]["href"] for item in folders]
+    files, links = [], []
+    for item in answer["data"]:
+        if item["attributes"]["kind"] == "folder":
+            links.append(item["relationships"]["files"]["links"]["related"]["href"])
+        else:
+            files.append(_to_file(item))
     following = answer.get("links", {}).get("next")
-    files = [_to_file(item) for item in items if item not in folders]
     return files, [*links, following] if following else links
 
 
@@ -87,72 +123,27 @@ def _to_file(item: dict[str, Any]) -> OsfFile:
     )
 
 
-NODES = {"verse19": "jtfa5", "verse20": "4skx2"}
-"""OSF nodes of the subject-based releases."""
-
-LICENCE = "CC-BY-SA-4.0"
-
-CT, LABELS = "_ct.nii.gz", "_seg-vert_msk.nii.gz"
-"""How the names of a scan and of its vertebra labels end."""
-
-_NAME = re.compile(
-    r"^sub-(?P<subject>[a-z]+\d+)(?:_split-(?P<split>[a-z]+\d+))?(?:_dir-(?P<dir>\w+))?_ct\.nii\.gz$"
-)
-
-
-def refresh(
-    rows: Sequence[PublicScan], client: Client, release: str, api: str = API
-) -> list[PublicScan]:
-    """Return the table with the addresses, lengths and digests of one release filled in.
-
-    Scans that the server has and the table lacks are added; scans that the
-    server lacks keep their row, excluded, with the reason.
-    """
-    files = {f.name: f for f in walk(client, NODES[release], api)}
-    if not any(map(_NAME.match, files)):
-        raise SrnetError(
-            f"{api}: node {NODES[release]} of {release} lists no sub-*_ct.nii.gz; "
-            "check the node in srnet/acquire/osf.py against the publisher's page"
-        )
-    served = {row.scan_id: row for row in _rows(release, files)}
-    kept = [_merge(row, served.pop(row.scan_id, None), release) for row in rows]
-    return [*kept, *served.values()]
-
-
-def _merge(row: PublicScan, served: PublicScan | None, release: str) -> PublicScan:
-    if row.release != release:
-        return row
+def _merge(row: PublicScan, served: PublicScan | None) -> PublicScan:
+    """Return a row as the server has it; what a person excluded stays excluded."""
     if served is None:
-        gone = {"url": "", "osf_file_id": "", "include": "no", "reason": "not on the server"}
+        gone = {"url": "", "osf_file_id": "", "include": "no", "reason": _GONE}
         return row.model_copy(update=gone)
-    hand = row.include == "no" and row.reason != "not on the server"
-    return served.model_copy(update={"include": "no", "reason": row.reason}) if hand else served
+    excluded = row.include == "no" and row.reason != _GONE
+    return served.model_copy(update={"include": "no", "reason": row.reason} if excluded else {})
 
 
 def _rows(release: str, files: Mapping[str, OsfFile]) -> list[PublicScan]:
-    matches = [(_NAME.match(name), name) for name in sorted(files)]
-    parts = [(m["subject"], m["split"] or m["subject"], m["dir"], n) for m, n in matches if m]
-    times = Counter(scan for _, scan, _, _ in parts)
-    rows = [
-        _row(release, subject, scan if times[scan] == 1 else f"{scan}-{plane}", files[name])
-        for subject, scan, plane, name in parts
-    ]
-    masks = [files.get(name.replace(CT, LABELS)) for *_, name in parts]
-    return [_labelled(row, mask) if mask else row for row, mask in zip(rows, masks, strict=True)]
-
-
-def _labelled(row: PublicScan, mask: OsfFile) -> PublicScan:
-    labels = {
-        "labels_url": mask.url,
-        "labels_bytes": mask.bytes,
-        "labels_sha256": mask.sha256,
-    }
-    return row.model_copy(update=labels)
-
-
-def _row(release: str, subject: str, scan: str, file: OsfFile) -> PublicScan:
-    return PublicScan.parse(
-        {
+    """Return a row for every CT among the files of a release, with its labels if there are any."""
+    matches = [match for name in sorted(files) if (match := _NAME.match(name))]
+    times = Counter(match["split"] or match["subject"] for match in matches)
+    rows = []
+    for match in matches:
+        subject = match["subject"]
+        scan = match["split"] or subject
+        if times[scan] > 1:
+            scan = f"{scan}-{match['dir']}"
+        file, mask = files[match[0]], files.get(match[0].replace(CT, LABELS))
+        row = {
             "scan_id": f"{release}-{scan}",
             "patient_id": subject,
             "physical_id": scan,
@@ -163,4 +154,11 @@ def _row(release: str, subject: str, scan: str, file: OsfFile) -> PublicScan:
             "sha256": file.sha256,
             "licence": GL_LICENCE if subject.startswith("gl") else LICENCE,
         }
-    )
+        if mask:
+            row |= {
+                "labels_url": mask.url,
+                "labels_bytes": mask.bytes,
+                "labels_sha256": mask.sha256,
+            }
+        rows.append(PublicScan.parse(row))
+    return rows

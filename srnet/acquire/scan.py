@@ -6,11 +6,11 @@ from srnet.config.base import Settings
 from srnet.config.cohort import Region
 
 GENERATED = "generated"
-"""Stands for the file of labels of a scan whose labels are generated as it is."""
+"""Value of `Scan.labels` for a generated scan, whose labels are generated with it."""
 
 
 class Remote(Settings):
-    """One file to fetch: what, from where, and how to know that it is right."""
+    """One file to fetch: its name and address, and its length and digest for checking."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="file name on disk")
     url: str = Field(pattern=r"^https?://", description="address")
@@ -22,7 +22,9 @@ class Scan(Settings):
     """One row of the scan table."""
 
     scan_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="unique name")
-    patient_id: str = Field(min_length=1, description="scans of one patient never part in a split")
+    patient_id: str = Field(
+        min_length=1, description="scans of one patient stay in one part of the split"
+    )
     source: str = Field(description="kind of source: phantom, folder, verse19, ...")
     physical_id: str = Field("", description="equal for one scan in two releases; empty: unique")
     files: tuple[str, ...] = Field((), description="local files of the scan, empty if generated")
@@ -31,6 +33,6 @@ class Scan(Settings):
     spacing_mm: float = Field(2.0, gt=0, description="nominal voxel size of a generated scan")
     region: Region = Field("whole", description="field of view of a generated scan")
     licence: str = Field("unknown", description="licence of the scan")
-    # Only scores depend on labels: they are no part of the params that prepare a scan.
+    # Only scores depend on labels, so that they are left out of the params that prepare a scan.
     labels: str = Field("", exclude=True, description="file of vertebra labels, if any")
     labels_remote: Remote | None = Field(None, exclude=True, description="where they come from")

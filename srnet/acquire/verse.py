@@ -1,6 +1,6 @@
-"""VerSe'19 and VerSe'20 from OSF: the subject-based trees, file by file.
+"""VerSe'19 and VerSe'20 from OSF: the table of public scans, `config/scans.tsv`, and the source.
 
-`config/scans.tsv`: one row for each scan of a public release.
+The table has one row for each scan of a release; `srnet scans refresh` fills in its addresses.
 """
 
 import csv
@@ -18,6 +18,9 @@ from srnet.config.cohort import VerseSource
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.imaging.volume import Volume, canonical
+
+GL_LICENCE = "CC-BY-NC-ND"
+"""Licence of the images of the 30 subjects whose names begin with gl."""
 
 
 class PublicScan(Settings):
@@ -50,10 +53,9 @@ def read_table(path: str | Path) -> list[PublicScan]:
     path = Path(path)
     if not path.is_file():
         raise SrnetError(f"{path}: there is no such table; set 'table' to config/scans.tsv")
+    found = []
     with path.open(newline="", encoding="utf-8") as handle:
-        rows = csv.DictReader(handle, delimiter="\t")
-        found = []
-        for line, row in enumerate(rows, start=2):
+        for line, row in enumerate(csv.DictReader(handle, delimiter="\t"), start=2):
             try:
                 found.append(PublicScan.parse(row))
             except SrnetError as mistake:
@@ -64,16 +66,11 @@ def read_table(path: str | Path) -> list[PublicScan]:
 def write_table(path: str | Path, rows: Sequence[PublicScan]) -> None:
     """Write rows as tab-separated text with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(PublicScan.model_fields), delimiter="\t", lineterminator="\n"
-    )
+    columns = list(PublicScan.model_fields)
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.plain() for row in rows)
     write_text(path, text.getvalue())
-
-
-GL_LICENCE = "CC-BY-NC-ND"
-"""Licence of the images of the 30 subjects whose names begin with gl."""
 
 
 def list_source(settings: VerseSource) -> list[Scan]:
@@ -101,6 +98,14 @@ def list_source(settings: VerseSource) -> list[Scan]:
 
 
 def _to_scan(row: PublicScan) -> Scan:
+    labels = None
+    if row.labels_url:
+        labels = Remote(
+            name="labels.nii.gz",
+            url=row.labels_url,
+            bytes=row.labels_bytes,
+            sha256=row.labels_sha256,
+        )
     return Scan(
         scan_id=row.scan_id,
         patient_id=row.patient_id,
@@ -108,16 +113,7 @@ def _to_scan(row: PublicScan) -> Scan:
         source=row.release,
         remotes=(Remote(name="ct.nii.gz", url=row.url, bytes=row.bytes, sha256=row.sha256),),
         licence=row.licence,
-        labels_remote=_labels(row) if row.labels_url else None,
-    )
-
-
-def _labels(row: PublicScan) -> Remote:
-    return Remote(
-        name="labels.nii.gz",
-        url=row.labels_url,
-        bytes=row.labels_bytes,
-        sha256=row.labels_sha256,
+        labels_remote=labels,
     )
 
 

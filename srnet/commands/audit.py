@@ -11,7 +11,7 @@ from typing import Any
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
-from srnet.provenance.compare import compare
+from srnet.provenance.compare import compare_runs
 from srnet.provenance.explain import explain, explain_json, mermaid, scans_of, tree_lines
 from srnet.provenance.lock import lock_text
 from srnet.provenance.store import find_store
@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the four subcommands."""
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
     check = tasks.add_parser(
-        "verify", help="rehash everything, walk every chain to scans and code"
+        "verify", help="compare all files with their records, back to scans and code"
     )
     check.add_argument("results", type=Path, help="results folder, or an artifact in it")
     check.add_argument("--json", action="store_true", help="print the findings as JSON, in full")
-    tell = tasks.add_parser("explain", help="the whole chain of one artifact, as a tree")
+    tell = tasks.add_parser("explain", help="how one artifact was made, as a tree")
     tell.add_argument("artifact", type=Path, help="such as results/table1.csv")
     form = tell.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="every record behind it, as JSON")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the subcommand; 1 if `verify` or `diff` found something."""
+    """Run the subcommand; return 1 if `verify` or `diff` found a difference."""
     return _TASKS[args.task](args)
 
 
@@ -57,10 +57,10 @@ def _verify(args: argparse.Namespace) -> int:
         print(
             f"{args.results}: {verdict.artifacts} artifacts and {verdict.sources} files from "
             f"outside, {verdict.bytes / 1e6:.1f} MB: "
-            + (f"{len(verdict.findings)} findings" if verdict.findings else "all holds")
+            + (f"{len(verdict.findings)} findings" if verdict.findings else "all as recorded")
         )
         for folder in verdict.apart:
-            print(f"not looked at: {folder}, the results folder of another run")
+            print(f"not checked: {folder}, the results folder of another run")
     return 1 if verdict.findings else 0
 
 
@@ -105,18 +105,15 @@ def _diff(args: argparse.Namespace) -> int:
     for chain, name in zip(chains, names, strict=True):
         chain.leading_to(name).require_sound()
         explain(chain, name)
-    found = compare(*chains, artifacts=(names[0], names[1]))
+    found = compare_runs(*chains, artifacts=(names[0], names[1]))
     if args.json:
         print(json.dumps(asdict(found), indent=1))
         return 0 if found.same else 1
-    for difference in found.differences:
-        print(
-            f"{difference.kind:12} {difference.where:16} {difference.what}: "
-            f"{difference.first} -> {difference.second}"
-        )
+    for cause in found.differences:
+        print(f"{cause.kind:12} {cause.where:16} {cause.what}: {cause.first} -> {cause.second}")
     print(f"{names[0]} and {names[1]} are " + ("equal" if found.same else "different"))
     if not found.same and not found.differences:
-        print("no cause is on record: something in the chain is not reproducible")
+        print("no cause is recorded: a step in the chain is not reproducible")
     return 0 if found.same else 1
 
 

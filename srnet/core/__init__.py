@@ -1,1 +1,1 @@
-"""What everything stands on: errors, rejected scans, atomic writes, the record stamp."""
+"""What everything is built on: errors, rejected scans, atomic writes, digests, the record id."""

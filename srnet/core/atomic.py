@@ -1,6 +1,6 @@
-"""Atomic writes: a killed job leaves no half file that looks whole.
+"""Atomic writes, so that a killed job leaves no half-written file under a final name.
 
-Output folders that are never overwritten.
+Also: output folders that are never overwritten.
 """
 
 import os
@@ -21,20 +21,20 @@ def is_partial(path: str | Path) -> bool:
     return any(_PARTIAL.fullmatch(part) for part in Path(path).parts)
 
 
-def _partial(target: Path) -> Path:
+def _partial(target: str | Path) -> Path:
+    """Return a new path beside `target`, whose folder is made if need be."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
     return target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
 
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
-    """Yield a path beside `target` that takes its name only on success.
+    """Yield a path beside `target` that is renamed to it on success.
 
-    The temporary file keeps all suffixes of the target (`.nii.gz`), since most
-    writers choose their format by them. Folders are made as needed. On an
-    exception the temporary file is removed and the target is left untouched.
+    The temporary file keeps all suffixes of the target (`.nii.gz`), since most writers choose
+    their format by them. After an exception it is removed and the target is unchanged.
     """
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(target)
     try:
         yield partial
@@ -47,13 +47,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
-    """Yield a new folder beside `target` that takes its name only on success.
+    """Yield a new folder beside `target` that is renamed to it on success.
 
-    `target` must not exist, or be an empty folder. On an exception nothing is
-    left behind.
+    `target` must not exist, or be an empty folder. After an exception nothing is left behind.
     """
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(target)
     partial.mkdir()
     try:
@@ -70,13 +67,7 @@ def write_text(target: str | Path, text: str) -> None:
 
 
 def refuse_existing(out: str | Path) -> None:
-    """Refuse to write where something is already.
-
-    Raises
-    ------
-    SrnetError
-        If `out` is a file, or a folder that is not empty.
-    """
+    """Raise `SrnetError` if `out` is a file, or a folder that is not empty."""
     out = Path(out)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise SrnetError(f"{out}: already exists; choose another folder, or remove it first")

@@ -1,4 +1,4 @@
-"""What a file holds, or a folder of files such as a DICOM series: size and digests."""
+"""Size and digest of a file, or of a folder of files such as a DICOM series."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def listing_digest(listing: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Content:
-    """What a path leads to.
+    """What a file or folder holds.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Content:
     bytes
         Size of all files together.
     files
-        Of a folder, each file's name and digest.
+        The digest of each file of a folder, by its name.
     """
 
     sha256: str
@@ -40,7 +40,7 @@ class Content:
 def read_content(path: str | Path) -> Content | None:
     """Digest a file or the files of a folder; None where there is neither.
 
-    A folder is what reading a series sees of it: the files directly in it, hidden ones left out.
+    Of a folder, the files directly in it count, as for a reader of a series, but no hidden ones.
     """
     path = Path(path)
     if path.is_dir():

@@ -1,13 +1,12 @@
-"""Errors whose text is meant for the person at the keyboard.
+"""Errors whose text is meant for the user.
 
-A message names the file or key, says what is wrong with the value that was
-found, and what to do about it. The command line prints it on one line and
-exits with status 2; everything else is a bug and keeps its traceback.
+A message names the file or key, the wrong value and what to do about it. The command line prints
+it on one line and exits with status 2; any other exception is a bug and keeps its traceback.
 """
 
 
 class SrnetError(ValueError):
-    """Say what is wrong with an input and how to cure it."""
+    """Say what is wrong with an input and how to correct it."""
 
 
 class ScanRejected(SrnetError):

@@ -1,13 +1,12 @@
-"""How one bad scan leaves the cohort without taking it down.
+"""How a scan that cannot be used leaves the cohort while the others go on.
 
-A stage that cannot use a scan raises `ScanRejected`. The job then writes a
-tombstone, a one-line JSON text, in place of each product. Every reader of
-this package meets a tombstone with the same `ScanRejected`, so the rejection
-travels down the chain by itself until `split_cohort` lists it with its reason
-in `rejected.tsv`.
+A stage that cannot use a scan raises `ScanRejected`. The job then writes a tombstone in place of
+each product: a JSON text of one line that holds the reason. Every reader of this package that
+finds a tombstone raises the same `ScanRejected`, so that later stages reject the scan as well,
+until `split_cohort` lists it with its reason in `rejected.tsv`.
 
-A tombstone stays. A machine that ran short of memory or disk says nothing of
-the scan, so that what `is_shortage` knows fails the job instead.
+A tombstone is permanent. A lack of memory or disk, which `is_shortage` recognises, says nothing
+about the scan and therefore fails the job instead.
 """
 
 import errno
@@ -21,7 +20,6 @@ from srnet.core.atomic import write_text
 from srnet.core.errors import ScanRejected
 
 _MAGIC = b'{"rejected": '
-_LONGEST = 65536
 _MACHINE = {
     errno.ENOMEM,
     errno.ENOSPC,
@@ -35,18 +33,18 @@ _MACHINE = {
     errno.EMFILE,
     errno.ENFILE,
 }
-"""What the operating system says of disks, networks and limits rather than of a file."""
+"""Errors of the operating system that concern disks, networks and limits rather than a file."""
 
 _WORDS = re.compile(
     r"(unable to|failed to|cannot) allocate|bad[_ ]alloc"
     r"|no space left on device|input/output error|stale file handle",
     re.IGNORECASE,
 )
-"""How ITK, which has one kind of error, words the same."""
+"""The same in the texts of ITK, which has only one kind of error."""
 
 
 def is_shortage(failure: BaseException) -> bool:
-    """Tell whether the machine failed, and not the scan: a later try may succeed."""
+    """Tell whether the machine failed rather than the scan, so that a later try may succeed."""
     if isinstance(failure, OSError):
         return failure.errno in _MACHINE
     return isinstance(failure, MemoryError) or bool(_WORDS.search(str(failure)))
@@ -55,23 +53,21 @@ def is_shortage(failure: BaseException) -> bool:
 def read_tombstone(path: str | Path) -> dict[str, str] | None:
     """Return `{"rejected": reason, "stage": stage}`, or None for a product."""
     with Path(path).open("rb") as handle:
-        head = handle.read(_LONGEST)
+        head = handle.read(65536)
     return json.loads(head) if head.startswith(_MAGIC) else None
 
 
 def raise_if_rejected(path: str | Path) -> None:
     """Raise `ScanRejected` with the recorded reason if `path` is a tombstone."""
-    stone = read_tombstone(path)
-    if stone is not None:
+    if stone := read_tombstone(path):
         raise ScanRejected(stone["rejected"]) from None
 
 
 @contextmanager
-def bury(products: Iterable[str | Path], stage: str) -> Iterator[None]:
-    """Turn a `ScanRejected` inside the block into a tombstone at each product.
+def record_rejection(products: Iterable[str | Path], stage: str) -> Iterator[None]:
+    """Turn a `ScanRejected` inside the block into a tombstone in place of each product.
 
-    The stage named in the tombstone is the first that rejected the scan; later
-    stages only hand it on.
+    The tombstone names the first stage that rejected the scan, also where a later one writes it.
     """
     try:
         yield

@@ -1,8 +1,8 @@
 """The id of the provenance record under which artifacts are being written.
 
-Writers embed `record_id()` where their format has room (NIfTI `descrip`,
-HDF5 attribute, PNG text chunk, table footer), so that an artifact found alone
-still names its record. Outside a recorded job the id is the empty string.
+Writers embed `record_id()` where their format has room (NIfTI `descrip`, HDF5 attribute, PNG
+text chunk, table footer), so that an artifact names its record wherever it is copied to. Outside
+a recorded job the id is the empty string.
 """
 
 from collections.abc import Iterator

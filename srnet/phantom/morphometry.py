@@ -7,7 +7,7 @@ length of the spinous process from the posterior wall of the body. Disc heights
 and inclinations are common textbook values. All lengths in mm.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 Style = Literal["atlas", "axis", "cervical", "thoracic", "lumbar"]
@@ -22,25 +22,22 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class Measures:
-    """Measures of one vertebra.
+    """Measures of one vertebra in mm.
 
     Attributes
     ----------
     width, depth, height
-        Body: left-right and anteroposterior extent of the end plates, and height
-        of the posterior wall.
+        Left-right and anteroposterior extent of the end plates, height of the posterior wall.
     disc
         Height of the disc below.
-    canal_width, canal_depth
-        Spinal canal.
-    pedicle_width, pedicle_height
-        Narrowest section of a pedicle.
+    canal_width, canal_depth, pedicle_width, pedicle_height
+        Spinal canal, and the narrowest section of a pedicle.
     span
         From tip to tip of the transverse processes.
     spinous
         From the posterior wall of the body to the tip of the spinous process.
     drop_deg
-        Inclination of the spinous process below the horizontal.
+        Inclination of the spinous process below the horizontal, degrees.
     """
 
     width: float
@@ -56,9 +53,9 @@ class Measures:
     drop_deg: float
 
     def scaled(self, factor: float) -> "Measures":
-        """Return all lengths times `factor`; the angle stays."""
+        """Return the measures with all lengths times `factor`."""
         lengths = {name: value * factor for name, value in vars(self).items()}
-        return replace(self, **{**lengths, "drop_deg": self.drop_deg})
+        return Measures(**{**lengths, "drop_deg": self.drop_deg})
 
 
 _TABLE = """
@@ -89,12 +86,10 @@ L5  49.0 34.8 22.8 10.4 27.0 19.4 17.6 18.6 90.0 51.0 12
 """
 
 
-def _parse(table: str) -> dict[str, Measures]:
-    rows = (line.split() for line in table.strip().splitlines())
-    return {level: Measures(*(float(value) for value in values)) for level, *values in rows}
-
-
-_MEASURES = _parse(_TABLE)
+_MEASURES = {
+    level: Measures(*map(float, values))
+    for level, *values in (line.split() for line in _TABLE.strip().splitlines())
+}
 
 
 def measures(level: str) -> Measures:
@@ -103,7 +98,7 @@ def measures(level: str) -> Measures:
 
 
 def style(level: str) -> Style:
-    """Return which plan of arch and processes a vertebra follows."""
+    """Return which of five shapes of arch and processes a vertebra has."""
     special: dict[str, Style] = {"C1": "atlas", "C2": "axis"}
     region: dict[str, Style] = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
     return special.get(level, region[level[0]])

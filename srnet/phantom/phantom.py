@@ -1,8 +1,7 @@
 """Generated CT scans: a person drawn from a seed, on a scanner drawn from a seed.
 
-Scan number `index` of seed `seed` is always the same scan, whatever the size
-of the cohort. It leaves the scanner in some orientation with some spacing, as
-a file would, and is imported like one.
+Scan `index` of a seed is the same scan whatever the size of the cohort. It has the orientation
+and spacing of its scanner and is imported like a file.
 """
 
 from dataclasses import dataclass
@@ -12,19 +11,21 @@ from numpy.typing import NDArray
 
 from srnet.config.cohort import Region
 from srnet.imaging.formats import Image
-from srnet.phantom.person import Person, draw_person
-from srnet.phantom.posture import SpinalColumn, build_column
-from srnet.phantom.scanner import Scanner, draw_scanner, expose, lattice_for, to_file
+from srnet.phantom.person import Person, SpinalColumn, build_column, draw_person
+from srnet.phantom.scanner import Scanner, draw_scanner, field_of_view, simulate_scan, to_file
 from srnet.phantom.skeleton import Bones, draw_bones
 from srnet.phantom.tissue import draw_tissue
 
-_CORTEX_MM = {26: 1.0, 30: 1.1, 31: 0.9, 32: 1.2, 33: 1.4, 34: 2.2}
-_CERVICAL_CORTEX_MM, _TRUNK_CORTEX_MM, _ARCH_CORTEX_MM = 0.9, 1.05, 1.9
+# Thickness of compact bone by label; the arches of vertebrae have a thicker one.
+_CORTEX_MM = np.full(256, 1.05, dtype=np.float32)
+_CORTEX_MM[:8] = 0.9
+_CORTEX_MM[[26, 30, 31, 32, 33, 34]] = 1.0, 1.1, 0.9, 1.2, 1.4, 2.2
+_ARCH_CORTEX_MM = np.float32(1.9)
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """A generated scan with its truth.
+    """A generated scan with its ground truth.
 
     Attributes
     ----------
@@ -34,7 +35,7 @@ class Phantom:
         uint8 bone labels on the same grid: 1 to 24 for C1 to L5, then
         `srnet.phantom.skeleton.LABELS`; 0 is no bone.
     person, column, scanner
-        What was drawn.
+        The patient and the scanner that were drawn.
     """
 
     image: Image
@@ -65,7 +66,7 @@ def make_phantom(
     column = build_column(person)
     rng = np.random.default_rng([seed, index, 1])
     scanner = draw_scanner(rng, spacing_mm)
-    lattice = lattice_for(scanner, person, column, region)
+    lattice = field_of_view(scanner, person, column, region)
     bones = draw_bones(lattice, person, column)
     hu = draw_tissue(lattice, person, column, rng)
     _add_bone(hu, bones, person, lattice.step_mm, rng)
@@ -76,7 +77,7 @@ def make_phantom(
         axis=scanner.thick_axis,
     )
     return Phantom(
-        image=to_file(expose(hu, scanner, rng), lattice, scanner),
+        image=to_file(simulate_scan(hu, scanner, rng), lattice, scanner),
         labels=to_file(middle, lattice, scanner),
         person=person,
         column=column,
@@ -84,22 +85,13 @@ def make_phantom(
     )
 
 
-def _cortex_mm() -> NDArray[np.float32]:
-    """Return the thickness of compact bone by label."""
-    thickness = np.full(256, _TRUNK_CORTEX_MM, dtype=np.float32)
-    thickness[:8] = _CERVICAL_CORTEX_MM
-    for label, value in _CORTEX_MM.items():
-        thickness[label] = value
-    return thickness
-
-
 def _add_bone(
     hu: NDArray[np.float32], bones: Bones, person: Person, step_mm: float, rng: np.random.Generator
 ) -> None:
-    """Lay a compact shell with cancellous bone inside over the soft tissue, in place."""
+    """Replace soft tissue by a shell of compact bone with cancellous bone inside, in place."""
     near = bones.distance < step_mm / 2
     depth, label = -bones.distance[near], bones.label[near]
-    cortex = np.where(bones.arch[near], np.float32(_ARCH_CORTEX_MM), _cortex_mm()[label])
+    cortex = np.where(bones.arch[near], _ARCH_CORTEX_MM, _CORTEX_MM[label])
     whole = np.clip(0.5 + depth / step_mm, 0, 1)
     inside = np.clip(0.5 + (depth - cortex) / step_mm, 0, 1)
     # Trabeculae make the interior uneven; the skull's diploe is denser than a vertebra's.

@@ -1,6 +1,5 @@
-"""The generated scanners: voxel size, slice thickness, field of view, noise, file axes."""
+"""Generated scanners: voxel size, slice thickness, field of view, noise, file axes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,7 @@ from numpy.typing import NDArray
 from srnet.config.cohort import Region
 from srnet.imaging.formats import Image
 from srnet.imaging.volume import turn
-from srnet.phantom.person import Person
-from srnet.phantom.posture import SpinalColumn
+from srnet.phantom.person import Person, SpinalColumn
 from srnet.phantom.shapes import Field, Lattice
 
 _THICKEST_MM = 5.0
@@ -32,10 +30,9 @@ class Scanner:
     step_mm
         In-plane voxel size.
     thick_axis, thickness
-        Axis of the slices (right, anterior, superior = 0, 1, 2), and how many
-        steps one slice is thick.
+        Axis of the slices (right, anterior, superior = 0, 1, 2), and their thickness in steps.
     width_mm, behind_mm, before_mm
-        Field of view: left-right, and behind and before the column.
+        Field of view: left-right, and behind and in front of the column.
     jitter_mm
         Shift of the patient on the table and of the ends of the scan.
     noise_hu
@@ -43,7 +40,7 @@ class Scanner:
     padding_hu
         Value outside the round field of view, or None for a square one.
     axes
-        Directions of the axes on file, such as "LPS".
+        Directions of the axes in the file, such as "LPS".
     table_origin_mm
         World position of the patient's S1 end plate.
     """
@@ -85,7 +82,9 @@ def draw_scanner(rng: np.random.Generator, spacing_mm: float) -> Scanner:
     )
 
 
-def lattice_for(scanner: Scanner, person: Person, column: SpinalColumn, region: Region) -> Lattice:
+def field_of_view(
+    scanner: Scanner, person: Person, column: SpinalColumn, region: Region
+) -> Lattice:
     """Return the voxels of a scan of `region`, in the person's coordinates."""
     (first, above), (last, below) = _REACH[region]
     top = column.height_of(first) + above * person.size + scanner.jitter_mm[2]
@@ -101,7 +100,7 @@ def lattice_for(scanner: Scanner, person: Person, column: SpinalColumn, region: 
     return Lattice(low, scanner.step_mm, (counts[0], counts[1], counts[2]))
 
 
-def expose(hu: Field, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.int16]:
+def simulate_scan(hu: Field, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.int16]:
     """Average voxels into slices, add noise, and pad outside a round field of view."""
     slices = average(hu, scanner.thick_axis, scanner.thickness)
     volume_mm3 = scanner.step_mm**3 * scanner.thickness
@@ -118,13 +117,13 @@ def expose(hu: Field, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.
 
 def average(array: Field, axis: int, count: int) -> Field:
     """Average groups of `count` neighbours along an axis."""
-    shape: Sequence[int] = array.shape
+    shape = array.shape
     split = (*shape[:axis], shape[axis] // count, count, *shape[axis + 1 :])
     return np.asarray(array.reshape(split).mean(axis=axis + 1), dtype=array.dtype)
 
 
 def to_file(array: NDArray[np.generic], lattice: Lattice, scanner: Scanner) -> Image:
-    """Return an array indexed [right, anterior, superior] as a file of this scanner holds it."""
+    """Return an array indexed [right, anterior, superior] in this scanner's axes and origin."""
     spacing = np.full(3, lattice.step_mm)
     spacing[scanner.thick_axis] *= scanner.thickness
     corner = np.array(lattice.origin_mm) + (spacing - lattice.step_mm) / 2

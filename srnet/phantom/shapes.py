@@ -1,7 +1,7 @@
-"""Solids as signed distances in mm, negative inside, and where to draw them.
+"""Solids as signed distances in mm, negative inside, and the voxels to draw them on.
 
-Distances are exact near the surface of round sections and good to a fraction
-of a voxel elsewhere, which is all that partial volume needs.
+Distances are exact near the surface of round sections and within a fraction of a voxel
+elsewhere, as partial volume requires.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ Triple = Sequence[float] | NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Frame:
-    """Place and attitude of a bone: world = centre + axes @ local.
+    """Position and orientation of a bone: world = centre + axes @ local.
 
     Attributes
     ----------
     centre
         (3,) RAS mm.
     axes
-        (3, 3), columns are the bone's own right, anterior and superior axis.
+        (3, 3), the columns are the bone's own right, anterior and superior axis.
     """
 
     centre: NDArray[np.float64]
@@ -38,6 +38,17 @@ class Frame:
         """Return the world position of a local point."""
         place: NDArray[np.float64] = self.centre + self.axes @ (right, anterior, superior)
         return place
+
+
+WORLD = Frame(np.zeros(3), np.eye(3))
+
+
+def rotation(first: int, second: int, angle: float) -> NDArray[np.float64]:
+    """Return the (3, 3) rotation by an angle in rad from axis `second` towards axis `first`."""
+    matrix = np.eye(3)
+    matrix[[first, second], [first, second]] = np.cos(angle)
+    matrix[[first, second], [second, first]] = np.sin(angle), -np.sin(angle)
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,7 @@ def bar(
 ) -> Field:
     """Return the distance to a rounded bar from `start` to `end`.
 
-    The radius runs linearly between `radii`; `stretch` makes the section
-    longer along an axis, as in a tall lamina.
+    The radius changes linearly between `radii`; `stretch` lengthens the section along an axis.
     """
     line = [(e - s) / k for s, e, k in zip(start, end, stretch, strict=True)]
     length = sum(c * c for c in line) or 1e-6
@@ -133,7 +143,7 @@ def tube(points: Points, centre: tuple[float, float], half: tuple[float, float])
 
 
 def _radial(far: Field, ratio: Field, least: float) -> Field:
-    """Return the distance along the ray from the centre; the centre itself has no ray."""
+    """Return the distance along the ray from the centre, and `-least` at the centre itself."""
     along = far * (1 - 1 / np.maximum(ratio, 1e-3))
     return np.asarray(np.where(ratio > 1e-3, along, -least), dtype=np.float32)
 

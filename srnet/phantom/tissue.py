@@ -1,7 +1,7 @@
-"""Everything around the bones: outline, fat, muscle, lungs, organs, discs, cord.
+"""All tissue around the bones: outline, fat, muscle, lungs, organs, discs and spinal cord.
 
-Later parts are painted over earlier ones with the share of each voxel that
-they fill, so that borders show partial volume.
+Later parts are painted over earlier ones, weighted by the share of each voxel that they fill, so
+that borders show partial volume.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,26 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from srnet.phantom.person import Person
-from srnet.phantom.posture import SpinalColumn, Vertebra
-from srnet.phantom.shapes import Field, Frame, Lattice, Points, Triple, bar, ellipsoid, pillar
-from srnet.phantom.thorax import cage, ribs
-from srnet.phantom.vertebra import body_heights
+from srnet.phantom.bones import body_heights
+from srnet.phantom.person import Person, SpinalColumn, Vertebra
+from srnet.phantom.shapes import (
+    WORLD,
+    Field,
+    Frame,
+    Lattice,
+    Points,
+    Triple,
+    bar,
+    ellipsoid,
+    pillar,
+)
+from srnet.phantom.skeleton import rib_cage, ribs
 
 AIR, FAT, MUSCLE, LUNG = -1000.0, -100.0, 55.0, -850.0
+_EVERYWHERE = (slice(None),) * 3
+
+Organ = tuple[float, str, tuple[float, float], tuple[float, float, float]]
+"""HU, level, right and anterior of the column, half axes: mm in an average adult."""
 
 # Level or height above one: half width, half depth, and column to skin at the back, mm.
 _OUTLINE: tuple[tuple[str, float, float, float, float], ...] = (
@@ -38,8 +51,7 @@ _OUTLINE: tuple[tuple[str, float, float, float, float], ...] = (
     ("S1", -180, 190, 104, 96),
 )
 
-# HU, level, right, anterior of the column, half axes: mm in an average adult.
-_ORGANS: tuple[tuple[float, str, tuple[float, float], tuple[float, float, float]], ...] = (
+_ORGANS: tuple[Organ, ...] = (
     (45, "T8", (-24, 74), (50, 42, 56)),
     (62, "T12", (62, 48), (78, 72, 68)),
     (50, "T12", (-96, -4), (26, 40, 48)),
@@ -49,18 +61,12 @@ _ORGANS: tuple[tuple[float, str, tuple[float, float], tuple[float, float, float]
     (-880, "T12", (-64, 88), (22, 9, 26)),
 )
 
+_PSOAS = ((28, -8), (32, -5), (37, 0), (43, 6), (50, 14), (60, 28))
+
 
 @dataclass(frozen=True)
 class Canvas:
-    """HU on a lattice, painted with partial volume.
-
-    Attributes
-    ----------
-    lattice
-        Where the voxels are.
-    hu
-        float32 HU, changed in place.
-    """
+    """float32 HU on a lattice, painted in place with partial volume."""
 
     lattice: Lattice
     hu: Field
@@ -92,16 +98,13 @@ class Canvas:
             margin = max(first, last) + self.lattice.step_mm
             corners = np.minimum(start, end) - margin, np.maximum(start, end) + margin
             shape = partial(bar, start=start, end=end, radii=(first, last))
-            self.solid(_WORLD, corners, shape, value)
-
-
-_WORLD = Frame(np.zeros(3), np.eye(3))
+            self.solid(WORLD, corners, shape, value)
 
 
 def draw_tissue(
     lattice: Lattice, person: Person, column: SpinalColumn, rng: np.random.Generator
 ) -> Field:
-    """Return the HU of a boneless person on the lattice."""
+    """Return the HU of a person without bones on the lattice, float32."""
     canvas = Canvas(lattice, np.full(lattice.shape, AIR, dtype=np.float32))
     _draw_table(canvas, person, column)
     depth_below_skin = _draw_outline(canvas, person, column)
@@ -111,8 +114,10 @@ def draw_tissue(
     _draw_airways(canvas, person, column)
     _draw_vessels(canvas, person, column)
     _draw_column(canvas, person, column)
-    _draw_cartilage(canvas, person, column)
-    _mottle(canvas.hu, lattice.step_mm, rng)
+    for rib in ribs(person, column):
+        if rib.cartilage:
+            canvas.pipe(rib.cartilage, (5, 5, 5), 105)
+    _add_texture(canvas.hu, lattice.step_mm, rng)
     return canvas.hu
 
 
@@ -142,13 +147,12 @@ def _draw_table(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
     top = float((centre - deep).min()) - 2
     sag = top + 28 * (lattice.ticks(0) / 230) ** 2
     below = np.broadcast_to((sag[:, None] - lattice.ticks(1))[:, :, None], lattice.shape)
-    everywhere = (slice(None),) * 3
     for middle, half, value in ((24.0, 23.0, -945.0), (1.5, 1.5, -60.0), (46.0, 1.5, -60.0)):
-        canvas.blend(everywhere, np.abs(below - np.float32(middle)) - np.float32(half), value)
+        canvas.blend(_EVERYWHERE, np.abs(below - np.float32(middle)) - np.float32(half), value)
 
 
 def _ellipse(lattice: Lattice, centre: tuple[Field, Field], half: tuple[Field, Field]) -> Field:
-    """Return about the distance in mm to an ellipse given per height; (x, y, z) array."""
+    """Return the approximate distance to an ellipse given per height, mm, indexed (x, y, z)."""
     right = (lattice.ticks(0)[:, None] - centre[0]) / half[0]
     front = (lattice.ticks(1)[:, None] - centre[1]) / half[1]
     ratio = np.sqrt((right**2)[:, None, :] + (front**2)[None, :, :])
@@ -161,11 +165,10 @@ def _draw_outline(canvas: Canvas, person: Person, column: SpinalColumn) -> Field
     wide, deep, centre = _outline(person, column, heights)
     across = column.centre_line(heights, 0) * np.float32(0.3)
     skin = _ellipse(canvas.lattice, (across, centre), (wide, deep))
-    everywhere = (slice(None),) * 3
-    canvas.blend(everywhere, skin, FAT)
+    canvas.blend(_EVERYWHERE, skin, FAT)
     layer = np.where(heights > column.height_of("C7"), 6.0, 13.0 + 40 * max(person.girth - 0.9, 0))
     muscle: Field = skin + layer.astype(np.float32)
-    canvas.blend(everywhere, muscle, MUSCLE)
+    canvas.blend(_EVERYWHERE, muscle, MUSCLE)
     return muscle
 
 
@@ -174,18 +177,17 @@ def _draw_chest(
 ) -> None:
     lattice = canvas.lattice
     heights = lattice.ticks(2)
-    x, y, wide, deep = cage(person, column).at(heights)
+    x, y, wide, deep = rib_cage(person, column, heights)
     inside = _ellipse(lattice, (x, y), (wide - 9, deep - 9))
     right = np.abs(lattice.ticks(0)[:, None] - x)[:, None, :]
     ahead = lattice.ticks(1)[:, None] - column.centre_line(heights, 1)
     middle = np.interp(ahead, [-30, 0, 25, 60, 110], [38, 27, 24, 36, 30]) * person.size
-    floor = _diaphragm(person, column, right, ahead[None]) - heights
-    roof = heights - np.float32(column.height_of("T1") + 4)
-    lung = np.maximum(np.maximum(inside, floor), middle[None].astype(np.float32) - right)
-    lung = np.maximum(lung, roof)
-    if not (lung < 0).any():
-        return
-    canvas.blend((slice(None),) * 3, lung, LUNG + _vessel_texture(lattice.shape, rng))
+    below = _diaphragm(person, column, right, ahead[None]) - heights
+    above = heights - np.float32(column.height_of("T1") + 4)
+    lung = np.maximum(np.maximum(inside, below), middle[None].astype(np.float32) - right)
+    lung = np.maximum(lung, above)
+    if (lung < 0).any():
+        canvas.blend(_EVERYWHERE, lung, LUNG + _vessel_texture(lattice.shape, rng))
 
 
 def _diaphragm(person: Person, column: SpinalColumn, right: Field, ahead: Field) -> Field:
@@ -196,7 +198,7 @@ def _diaphragm(person: Person, column: SpinalColumn, right: Field, ahead: Field)
 
 
 def _vessel_texture(shape: tuple[int, int, int], rng: np.random.Generator) -> Field:
-    """Return HU to add to the lung: a mottle, and vessels in cross-section."""
+    """Return HU to add to the lung: coarse noise, and vessels in cross-section."""
     coarse = rng.standard_normal([n // 2 + 1 for n in shape], dtype=np.float32)
     for axis in range(3):
         coarse = np.repeat(coarse, 2, axis=axis)
@@ -205,29 +207,27 @@ def _vessel_texture(shape: tuple[int, int, int], rng: np.random.Generator) -> Fi
 
 
 def _draw_abdomen(canvas: Canvas, person: Person, column: SpinalColumn, muscle: Field) -> None:
-    """Fill the room between the abdominal wall and the column with visceral fat."""
+    """Fill the space between the abdominal wall and the column with visceral fat."""
     lattice = canvas.lattice
     heights = lattice.ticks(2)
     ahead = lattice.ticks(1)[:, None] - column.centre_line(heights, 1)
     right = np.abs(lattice.ticks(0)[:, None] - column.centre_line(heights, 0))[:, None, :]
-    # Above T11 liver and spleen fill the domes; behind, the room reaches beside the psoas.
+    # Above T11 liver and spleen fill the domes; at the back the fat reaches beside the psoas.
     top = heights - np.minimum(
         _diaphragm(person, column, right, ahead[None]), np.float32(column.height_of("T11"))
     )
     back = np.float32(4) - 34 * np.clip((right - 38) / 45, 0, 1) - ahead[None]
     wall = np.maximum(muscle + np.float32(16 * person.size), back)
     bottom = np.float32(column.height_of("S1") - 120 * person.size) - heights
-    canvas.blend((slice(None),) * 3, np.maximum(np.maximum(wall, top), bottom), FAT + 5)
+    canvas.blend(_EVERYWHERE, np.maximum(np.maximum(wall, top), bottom), FAT + 5)
 
 
 def _draw_organs(
     canvas: Canvas, person: Person, column: SpinalColumn, rng: np.random.Generator
 ) -> None:
     for value, level, place, half in (*_ORGANS, *_bowel(rng)):
-        z = column.height_of(level)
-        x = float(column.centre_line(np.array([z]), 0)[0]) + place[0] * person.size
-        y = float(column.centre_line(np.array([z]), 1)[0]) + place[1] * person.size
-        frame = Frame(np.array([x, y, z]), np.eye(3))
+        (centre,) = _beside(person, column, [level], [place])
+        frame = Frame(centre, np.eye(3))
         size = np.array(half) * person.size
         reach = size + canvas.lattice.step_mm
         shape = partial(ellipsoid, centre=(0.0, 0.0, 0.0), half=size.tolist())
@@ -235,9 +235,7 @@ def _draw_organs(
         canvas.solid(frame, (-reach, reach), shape, value + enhanced)
 
 
-def _bowel(
-    rng: np.random.Generator,
-) -> list[tuple[float, str, tuple[float, float], tuple[float, float, float]]]:
+def _bowel(rng: np.random.Generator) -> list[Organ]:
     """Draw loops of bowel in front of the lumbar column, some of them filled with gas."""
     loops = []
     for _ in range(16):
@@ -257,14 +255,15 @@ def _beside(
     offsets: Sequence[tuple[float, float]],
 ) -> list[NDArray[np.float64]]:
     """Return world points at (right, anterior) offsets from the centres of vertebrae."""
-    path = []
-    for level, (right, front) in zip(levels, offsets, strict=True):
+    points = []
+    for level, offset in zip(levels, offsets, strict=True):
         z = column.height_of(level)
-        centre = [float(column.centre_line(np.array([z]), axis)[0]) for axis in (0, 1)]
-        path.append(
-            np.array([centre[0] + right * person.size, centre[1] + front * person.size, z])
+        x, y = (
+            float(column.centre_line(np.array([z]), axis)[0]) + offset[axis] * person.size
+            for axis in (0, 1)
         )
-    return path
+        points.append(np.array([x, y, z]))
+    return points
 
 
 def _draw_airways(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
@@ -295,10 +294,7 @@ def _draw_vessels(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
             person,
             column,
             ("L1", "L2", "L3", "L4", "L5", "S1"),
-            tuple(
-                (side * x, y)
-                for x, y in ((28, -8), (32, -5), (37, 0), (43, 6), (50, 14), (60, 28))
-            ),
+            [(side * x, y) for x, y in _PSOAS],
         )
         canvas.pipe(psoas, (6, 10, 14, 17, 19, 18), 58)
         neck = _beside(person, column, ("C2", "C6"), ((side * 32, 16), (side * 34, 22)))
@@ -306,7 +302,7 @@ def _draw_vessels(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
 
 
 def _draw_column(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
-    """Draw discs, the sac and the cord."""
+    """Draw the discs, the dural sac and the spinal cord."""
     for upper in column.vertebrae[1:]:
         loss = person.fracture_loss if upper.label + 1 == person.fracture else 0.0
         canvas.solid(
@@ -327,18 +323,17 @@ def _draw_column(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
 
 
 def _disc(points: Points, upper: Vertebra, loss: float) -> Field:
-    """Return the distance to the disc below a vertebra, with room for a collapsed one."""
+    """Return the distance to the disc below a vertebra; it fills what a fracture lost."""
     size = upper.measures
     top = body_heights(points, size)[0]
     front = np.clip(points[1] / size.depth + 0.5, 0, 1)
-    bottom = (
-        -size.height / 2 - size.disc * np.float32(1.25) - np.float32(loss * size.height) * front
-    )
+    below = np.float32(loss * size.height) * front
+    bottom = -size.height / 2 - size.disc * np.float32(1.25) - below
     return pillar(points, (size.width * 0.48, size.depth * 0.49), bottom, top)
 
 
-def _mottle(hu: Field, step_mm: float, rng: np.random.Generator) -> None:
-    """Streak muscle with fat and fat with septa: uneven soft tissue, over some 8 mm."""
+def _add_texture(hu: Field, step_mm: float, rng: np.random.Generator) -> None:
+    """Vary soft tissue over about 8 mm, as fat within muscle and septa within fat do."""
     from scipy.ndimage import zoom
 
     coarse_shape = [max(round(n * step_mm / 8), 2) for n in hu.shape]
@@ -346,9 +341,3 @@ def _mottle(hu: Field, step_mm: float, rng: np.random.Generator) -> None:
     uneven = zoom(coarse, [n / c for n, c in zip(hu.shape, coarse_shape, strict=True)], order=1)
     soft = (hu > -150) & (hu < 110)
     hu[soft] += 20 * uneven[soft] - 45 * np.maximum(uneven[soft] - 0.8, 0) * (hu[soft] > 30)
-
-
-def _draw_cartilage(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
-    for rib in ribs(person, column):
-        if rib.cartilage:
-            canvas.pipe(rib.cartilage, (5, 5, 5), 105)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ _RECORD: Mapping[str, type] = {
     **dict.fromkeys(("wildcards", "params", "git", "environment"), dict),
     **dict.fromkeys(("inputs", "outputs", "licences"), list),
 }
-"""Fields without which nothing can be said of a job."""
+"""Fields that every record of a job has."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Chain:
     Attributes
     ----------
     store
-        Where they lie.
+        Where they are.
     records
-        Artifact, named relative to the results folder: its record.
+        The record of each artifact, which is named relative to the results folder.
     damaged
-        Artifact whose record cannot be believed: why.
+        The reason for each artifact whose record cannot be trusted.
     runs
-        Id of a run: its facts.
+        The facts of each run by its id.
     """
 
     store: Store
@@ -46,7 +47,7 @@ class Chain:
 
     def output(self, artifact: str) -> Record:
         """Return what the record of an artifact says of its file."""
-        return _output(self.records[artifact], artifact)
+        return find_output(self.records[artifact], artifact)
 
     def place(self, artifact: str) -> Path:
         """Return where an artifact lies."""
@@ -55,22 +56,22 @@ class Chain:
     def file(self, entry: Record, record: Record) -> Path:
         """Return where the file of an input or output of `record` lies.
 
-        A file outside the results folder was named relative to the folder that
-        its run started in. Where the name leads nowhere from there, as after a move,
-        folders of other runs are tried, the present one last.
+        A file outside the results folder was named relative to the folder that its run started
+        in. If it is not there, as after a move, the folders of the other runs are tried, the
+        latest first, and then the present one.
         """
-        here = Path(entry["path"])
+        name = Path(entry["path"])
         if entry["inside"]:
-            return self.store.results / here
+            return self.store.results / name
         own = self.runs.get(str(record.get("run")), {}).get("folder")
-        folders = [own, *self._run_folders] if own else self._run_folders
-        tried = [folder / here for folder in (*map(Path, folders), Path())]
+        folders = [*([own] if own else ()), *self._run_folders, "."]
+        tried = [Path(folder) / name for folder in folders]
         return next((path for path in tried if path.exists()), tried[0])
 
     @cached_property
     def _run_folders(self) -> list[str]:
-        latest_first = sorted(self.runs, reverse=True)
-        return list(dict.fromkeys(str(self.runs[run]["folder"]) for run in latest_first))
+        latest_first = (self.runs[run]["folder"] for run in sorted(self.runs, reverse=True))
+        return list(dict.fromkeys(latest_first))
 
     @cached_property
     def dependants(self) -> Mapping[str, set[str]]:
@@ -96,7 +97,7 @@ class Chain:
         yield from (name for name in self._reached(artifacts) if name in self.records)
 
     def leading_to(self, *artifacts: str) -> "Chain":
-        """Return the part of the chain that `artifacts` were made by."""
+        """Return only the records that led to `artifacts`."""
         reached = set(self._reached(artifacts))
         records = {name: self.records[name] for name in self.records if name in reached}
         damaged = {name: self.damaged[name] for name in self.damaged if name in reached}
@@ -115,31 +116,29 @@ class Chain:
             waiting.extend(e["path"] for e in self.records.get(name, {"inputs": ()})["inputs"])
 
     def require_sound(self) -> None:
-        """Refuse to speak of a chain in which a record is damaged.
-
-        Raises
-        ------
-        SrnetError
-            If there is one.
-        """
+        """Raise `SrnetError` if a record of the chain is damaged."""
         for name, reason in self.damaged.items():
             raise SrnetError(
-                f"the record of {name} cannot be believed ({reason}); run "
+                f"the record of {name} cannot be trusted ({reason}); run "
                 f"`srnet audit verify {self.store.results}` to see all that it affects"
             )
 
 
 def read_chain(store: Store) -> Chain:
     """Read all records of a results folder; damaged ones are kept apart."""
-    records, damaged = {}, {}
+    records, damaged, runs = {}, {}, {}
     for artifact in store.artifacts():
         try:
             records[artifact] = _checked(artifact, store.read(store.artifact_path(artifact)))
         except SrnetError as damage:
             damaged[artifact] = str(damage)
-    at_odds = {name: found for name in records if (found := _at_odds(name, records))}
-    sound = {name: record for name, record in records.items() if name not in at_odds}
-    return Chain(store, sound, damaged | at_odds, dict(_read_runs(store)))
+    unlike = {name: found for name in records if (found := _unlike_its_job(name, records))}
+    sound = {name: record for name, record in records.items() if name not in unlike}
+    for path in store.runs():
+        # A damaged run is a finding of `verify`; nothing else needs it.
+        with suppress(SrnetError):
+            runs[path.stem] = store.read_run(path.stem)
+    return Chain(store, sound, damaged | unlike, runs)
 
 
 def read_listing(store: Store, digest: str) -> dict[str, str]:
@@ -157,35 +156,20 @@ def read_listing(store: Store, digest: str) -> dict[str, str]:
     return files
 
 
-def _read_runs(store: Store) -> Iterator[tuple[str, Record]]:
-    """Yield the facts of every run whose record can be believed."""
-    for path in store.runs():
-        try:
-            yield path.stem, store.read_run(path.stem)
-        except SrnetError:
-            # What verify says of it; the others need no run to be read.
-            continue
-
-
-def _output(record: Record, artifact: str) -> Record:
-    entry: Record = next(entry for entry in record["outputs"] if entry["path"] == artifact)
+def find_output(record: Record, path: str) -> Record:
+    """Return what a record says of one of its outputs."""
+    entry: Record = next(entry for entry in record["outputs"] if entry["path"] == path)
     return entry
 
 
 def _checked(artifact: str, record: Record) -> Record:
-    """Return `record` if it speaks of `artifact` and says what its id stands for.
-
-    Raises
-    ------
-    SrnetError
-        If it does not.
-    """
+    """Return `record` if it is that of `artifact` and matches its own id."""
     whole = _has(record, _RECORD) and all(
         isinstance(entry, dict) and _has(entry, _ENTRY)
         for entry in (*record["inputs"], *record["outputs"])
     )
     if not whole:
-        raise SrnetError("it lacks what a record says of a job")
+        raise SrnetError("it lacks fields of a record")
     if all(entry["path"] != artifact for entry in record["outputs"]):
         raise SrnetError("it is the record of other files")
     if record_id_of(record) != record["id"]:
@@ -199,8 +183,8 @@ def _has(values: Record, fields: Mapping[str, type]) -> bool:
     return all(isinstance(values.get(name), kind) for name, kind in fields.items())
 
 
-def _at_odds(artifact: str, records: Mapping[str, Record]) -> str | None:
-    """Say how a record differs from those of the same job, unless most are like it."""
+def _unlike_its_job(artifact: str, records: Mapping[str, Record]) -> str | None:
+    """Say how a record differs from most of those that the same job wrote, if it does."""
     record = records[artifact]
     beside = [entry["path"] for entry in record["outputs"] if entry["path"] in records]
     others = [name for name in beside if records[name] != record]

@@ -1,7 +1,7 @@
 """Why two runs gave different artifacts: settings, code, inputs or environment.
 
-Only causes are reported. That a score differs because its prediction does is
-no cause; that the prediction's network was trained for more epochs is.
+Only original causes are reported: that a network was trained for more epochs, but not that its
+predictions and scores therefore differ.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from srnet.core.errors import SrnetError
-from srnet.provenance.chain import Chain, read_listing
+from srnet.provenance.chain import Chain, Record, read_listing
 
 ABSENT = "absent"
 
@@ -28,7 +28,7 @@ class Difference:
     what
         The key, source file or input.
     first, second
-        Its value in either run.
+        Its value in the first and in the second run.
     """
 
     kind: str
@@ -46,8 +46,8 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
-def compare(first: Chain, second: Chain, artifacts: tuple[str, str]) -> Comparison:
-    """Compare an artifact of one run with one of another.
+def compare_runs(first: Chain, second: Chain, artifacts: tuple[str, str]) -> Comparison:
+    """Compare an artifact of one run with an artifact of another.
 
     Parameters
     ----------
@@ -58,73 +58,53 @@ def compare(first: Chain, second: Chain, artifacts: tuple[str, str]) -> Comparis
     """
     ours = {name: first.records[name] for name in first.upstream(artifacts[0])}
     theirs = {name: second.records[name] for name in second.upstream(artifacts[1])}
-    found: dict[Difference, None] = {}
+    causes: list[Difference] = []
     for name in sorted(ours.keys() & theirs.keys()):
-        pair = ours[name], theirs[name]
-        for difference in (*_settings(*pair), *_inputs(*pair), *_environment(*pair)):
-            found.setdefault(difference)
-        for difference in _code(first, second, *pair):
-            found.setdefault(difference)
+        causes += _causes(first, second, ours[name], theirs[name])
     for name in sorted(ours.keys() ^ theirs.keys()):
-        found.setdefault(_one_sided(name, ours, theirs))
+        record = ours.get(name) or theirs[name]
+        sides = ("present", ABSENT) if name in ours else (ABSENT, "present")
+        causes.append(Difference("cohort", record["rule"], name, *sides))
     same = first.output(artifacts[0])["sha256"] == second.output(artifacts[1])["sha256"]
-    return Comparison(same, tuple(sorted(found, key=lambda d: (d.kind, d.where, d.what))))
+    distinct = dict.fromkeys(causes)
+    return Comparison(same, tuple(sorted(distinct, key=lambda d: (d.kind, d.where, d.what))))
 
 
-def _settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:
-    ours, theirs = ({k: v for k, v in r["params"].items() if k != "code"} for r in (a, b))
-    for key, one, other in _unequal(ours, theirs):
-        yield Difference("setting", a["rule"], key, one, other)
-
-
-def _environment(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:
+def _causes(first: Chain, second: Chain, a: Record, b: Record) -> Iterator[Difference]:
+    """Yield how the settings, inputs, environment and code of one job differ in two runs."""
+    rule = a["rule"]
+    settings = ({k: v for k, v in r["params"].items() if k != "code"} for r in (a, b))
+    for key, one, other in _unequal(*settings):
+        yield Difference("setting", rule, key, one, other)
+    for key, one, other in _unequal(_outside(a), _outside(b)):
+        yield Difference("input", rule, key, one[:16], other[:16])
     for key, one, other in _unequal(a["environment"], b["environment"]):
         yield Difference("environment", "run", key, one, other)
     if a["threads"] != b["threads"]:
-        counts = str(a["threads"]), str(b["threads"])
-        yield Difference("environment", a["rule"], "threads", *counts)
+        yield Difference("environment", rule, "threads", str(a["threads"]), str(b["threads"]))
+    if a["code"] != b["code"]:
+        listings = _listing(first, a["code"]), _listing(second, b["code"])
+        for file, one, other in _unequal(*listings):
+            yield Difference("code", rule, file, one[:16], other[:16])
 
 
-def _inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Difference]:
-    """Compare what went in from outside, such as the files of a scan, wherever it lay."""
-    ours, theirs = (
-        {
-            f"{e['name']} {Path(e['path']).name}": e["sha256"]
-            for e in r["inputs"]
-            if not e["inside"]
-        }
-        for r in (a, b)
-    )
-    for key, one, other in _unequal(ours, theirs):
-        yield Difference("input", a["rule"], key, one[:16], other[:16])
-
-
-def _code(
-    first: Chain, second: Chain, a: Mapping[str, Any], b: Mapping[str, Any]
-) -> Iterator[Difference]:
-    if a["code"] == b["code"]:
-        return
-    ours, theirs = _listing(first, a["code"]), _listing(second, b["code"])
-    for file, one, other in _unequal(ours, theirs):
-        yield Difference("code", a["rule"], file, one[:16], other[:16])
+def _outside(record: Record) -> dict[str, str]:
+    """Return the digests of inputs from outside, such as scans, in whichever folder they are."""
+    return {
+        f"{entry['name']} {Path(entry['path']).name}": entry["sha256"]
+        for entry in record["inputs"]
+        if not entry["inside"]
+    }
 
 
 def _listing(chain: Chain, digest: str) -> dict[str, str]:
-    """Return source file -> digest, or the digest alone where no listing is left."""
+    """Return the digest of each source file, or the one of the whole code without a listing."""
     if not chain.store.code_path(digest).is_file():
         return {"all source files": digest}
     try:
         return read_listing(chain.store, digest)
     except SrnetError as damage:
         raise SrnetError(f"{damage}; run `srnet audit verify {chain.store.results}`") from None
-
-
-def _one_sided(
-    name: str, ours: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]]
-) -> Difference:
-    record = ours.get(name) or theirs[name]
-    sides = ("present", ABSENT) if name in ours else (ABSENT, "present")
-    return Difference("cohort", record["rule"], name, *sides)
 
 
 def _unequal(a: Any, b: Any, key: str = "") -> Iterator[tuple[str, str, str]]:

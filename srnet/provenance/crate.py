@@ -1,14 +1,13 @@
 """Export records as a Workflow Run RO-Crate (Provenance Run Crate 0.5).
 
-By reference: the crate is a metadata file that names artifacts with their digests, and the
-workflow's own file, which the profile wants in the crate. Written into the results folder it
-names them as files beside it. What lies elsewhere it names by what it was read as and by its
-digest, since a path belongs to one machine. https://w3id.org/ro/wfrun/provenance/0.5
+The crate is a metadata file that refers to artifacts by their digests, and the workflow's own
+file, which the profile requires. In the results folder it refers to artifacts as files beside
+it. Other files are named by the role in which they were read and by their digest, since a path
+differs by machine. https://w3id.org/ro/wfrun/provenance/0.5
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from rocrate.model import ComputerLanguage, ContextEntity, File
 from rocrate.rocrate import ROCrate
 
 from srnet.core.atomic import write_text
-from srnet.provenance.chain import Chain
+from srnet.provenance.chain import Chain, Record
 from srnet.provenance.code import ROOT
 from srnet.provenance.store import canonical
 
@@ -41,15 +40,11 @@ MEDIA_TYPES = {
     ".tsv": "text/tab-separated-values",
 }
 
-Record = Mapping[str, Any]
-
 
 def write_crate(chain: Chain, folder: Path) -> None:
-    """Write `ro-crate-metadata.json` into `folder`, and the workflow that it speaks of."""
-    folder.mkdir(parents=True, exist_ok=True)
-    crate = _Crate(chain, folder).build()
+    """Write `ro-crate-metadata.json` and the workflow that it refers to into `folder`."""
     write_text(folder / WORKFLOW, (ROOT / WORKFLOW).read_text(encoding="utf-8"))
-    crate.metadata.write(folder)
+    _Crate(chain, folder).build().metadata.write(folder)
 
 
 class _Crate:
@@ -65,19 +60,18 @@ class _Crate:
         """Return the finished crate."""
         self._describe_root()
         workflow = self._workflow()
-        actions = [self._action(record) for record in self.jobs]
-        self._run(workflow, actions)
+        self._run(workflow, [self._action(record) for record in self.jobs])
         return self.crate
 
     @cached_property
     def jobs(self) -> list[Record]:
-        """Return the record of each job once, though each of its outputs has a copy."""
+        """Return the record of each job once, of which each of its outputs has a copy."""
         by_job = {(r["rule"], canonical(r["wildcards"])): r for r in self.chain.records.values()}
         return [by_job[key] for key in sorted(by_job)]
 
     @cached_property
     def rules(self) -> list[str]:
-        """Return the rules that ran, by the order in which they first ended."""
+        """Return the rules in the order in which their first jobs ended."""
         return list(dict.fromkeys(r["rule"] for r in sorted(self.jobs, key=lambda r: r["ended"])))
 
     def _describe_root(self) -> None:
@@ -96,22 +90,18 @@ class _Crate:
         ]
 
     def _entity(self, identifier: str, kind: str | list[str], **properties: Any) -> ContextEntity:
-        """Return the entity of that id, made on first use."""
+        """Return the entity of that id, which is added on first use."""
         known = self.crate.dereference(identifier)
         if known is not None:
             return known
-        entity = ContextEntity(self.crate, identifier, {"@type": kind})
+        entity = self.crate.add(ContextEntity(self.crate, identifier, {"@type": kind}))
         for name, value in properties.items():
             entity[name] = value
-        return self.crate.add(entity)
+        return entity
 
     def _workflow(self) -> File:
-        language = ComputerLanguage(
-            self.crate,
-            SNAKEMAKE,
-            {"name": "Snakemake", "url": "https://snakemake.github.io", "alternateName": "SMK"},
-        )
-        self.crate.add(language)
+        about = {"name": "Snakemake", "url": "https://snakemake.github.io", "alternateName": "SMK"}
+        language = self.crate.add(ComputerLanguage(self.crate, SNAKEMAKE, about))
         kinds = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
         workflow = self.crate.add_file(
             dest_path=WORKFLOW, properties={"@type": kinds, "name": "srnet workflow"}
@@ -135,10 +125,10 @@ class _Crate:
         return self._entity(f"#tool/{rule}", "SoftwareApplication", name=f"srnet {rule}")
 
     def _action(self, record: Record) -> ContextEntity:
-        """Return the run of one tool, with what steered it."""
-        wildcards = "/".join(record["wildcards"].values())
-        identifier = f"#job/{record['rule']}/{wildcards}".rstrip("/")
-        rule, run = record["rule"], record["environment"]
+        """Return one job as the run of a tool, and add the step that controlled it."""
+        rule, wildcards = record["rule"], "/".join(record["wildcards"].values())
+        identifier = f"#job/{rule}/{wildcards}".rstrip("/")
+        python = record["environment"]["python"]
         action = self._entity(
             identifier,
             "CreateAction",
@@ -150,7 +140,7 @@ class _Crate:
             endTime=record["ended"],
             actionStatus="http://schema.org/CompletedActionStatus",
             resourceUsage=self._usage(identifier, record),
-            description=f"record {record['id']}, code {record['code']}, Python {run['python']}",
+            description=f"record {record['id']}, code {record['code']}, Python {python}",
         )
         self._entity(
             f"#control/{identifier[1:]}",
@@ -176,31 +166,21 @@ class _Crate:
         ]
 
     def _values(self, record: Record) -> list[ContextEntity]:
-        """Return the params of a job, equal ones as one entity."""
+        """Return the params of a job; equal ones of a rule share an entity."""
         found = []
         for name, value in record["params"].items():
             text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-            short = hashlib.sha256(text.encode()).hexdigest()[:12]
             key = f"{record['rule']}/{name}"
             parameter = self._entity(
-                f"#parameter/{key}",
-                "FormalParameter",
-                name=name,
-                additionalType="PropertyValue",
+                f"#parameter/{key}", "FormalParameter", name=name, additionalType="PropertyValue"
             )
-            found.append(
-                self._entity(
-                    f"#value/{key}/{short}",
-                    "PropertyValue",
-                    name=name,
-                    value=text,
-                    exampleOfWork=parameter,
-                )
-            )
+            identifier = f"#value/{key}/{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            facts = {"name": name, "value": text, "exampleOfWork": parameter}
+            found.append(self._entity(identifier, "PropertyValue", **facts))
         return found
 
     def _file(self, entry: Record) -> ContextEntity:
-        """Return the entity of an input or output, a file only where it lies beside the crate."""
+        """Return the entity of an input or output, as a file only if it is beside the crate."""
         facts = {"sha256": entry["sha256"], "contentSize": str(entry["bytes"])}
         if not entry["inside"]:
             name = f"{entry['name']}/{entry['sha256'][:16]}"
@@ -216,7 +196,7 @@ class _Crate:
         return self.crate.add_file(dest_path=name, properties=facts)
 
     def _run(self, workflow: File, actions: list[ContextEntity]) -> None:
-        """Add the run of the whole workflow and of the engine that organised it."""
+        """Add the run of the whole workflow, and of the engine that organised it."""
         read = {e["path"]: e for r in self.jobs for e in r["inputs"]}
         made = {e["path"]: e for r in self.jobs for e in r["outputs"]}
         spans = {

@@ -1,4 +1,4 @@
-"""What a result may depend on besides code, settings and inputs."""
+"""What a result may depend on besides code, settings and inputs: interpreter, packages, GPU."""
 
 import importlib.metadata
 import os
@@ -17,10 +17,9 @@ _CONTAINERS = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "SRNET_IMAGE")
 
 
 def environment() -> dict[str, Any]:
-    """Return interpreter, lock of the packages, container, and torch if it is in use.
+    """Return interpreter, lock of the packages, container, and torch if a stage imported it.
 
-    Torch is asked only where a stage has already imported it: recording must
-    not cost a preparation job the seconds that its import takes.
+    This function does not import torch itself, which would cost a preparation job seconds.
     """
     lock = ROOT / _LOCK
     found: dict[str, Any] = {
@@ -59,9 +58,8 @@ def installed_packages() -> dict[str, str]:
 def git_state(folder: Path = ROOT) -> dict[str, Any]:
     """Return the commit of a checkout and whether files differ from it.
 
-    Both are None where there is no git, or `folder` is no checkout. That of another project
-    around it, as where a release was unpacked, is not asked; that of another user, as where
-    a container mounts it, is.
+    Both are None without git, or if `folder` itself is no checkout, as a release unpacked inside
+    the checkout of another project. A checkout of another user, as in a container, is accepted.
     """
     only_here = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
     options = ["--no-optional-locks", "-c", f"safe.directory={folder}", "-C", str(folder)]
@@ -85,10 +83,9 @@ def git_state(folder: Path = ROOT) -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory that this process has held, in MB.
+    """Return the most memory that this process has held, in MB; 0 where there is no /proc.
 
-    From /proc, since `getrusage` starts a process at the peak of its parent;
-    0 where there is no /proc.
+    `getrusage` is not used, since it starts a process at the peak of its parent.
     """
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []

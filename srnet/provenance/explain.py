@@ -1,13 +1,12 @@
-"""The chain of one artifact, from the scans to it, for reading.
+"""How one artifact was made from scans, as a tree, a flow chart or JSON.
 
-A cohort has hundreds of scans, each with its own volume and x-rays. Artifacts
-that one rule made in the same way are therefore one node, named by a pattern
-such as `volume/{scan}.nii.gz`.
+A cohort has hundreds of scans, each with its own volume and x-rays. Artifacts that one rule made
+in the same way are therefore one node, named by a pattern such as `volume/{scan}.nii.gz`.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +21,13 @@ class Node:
     Attributes
     ----------
     pattern
-        Their path; wildcards in braces where there are several.
+        Their path, with wildcards in braces if there are several.
     artifacts
         Their paths.
     rule
         The rule, or 'input' for files that no rule made.
     facts
-        Record, commit, environment and duration, on one line.
+        Record, code, commit and duration, on one line.
     inputs
         What they were made from.
     """
@@ -41,13 +40,7 @@ class Node:
 
 
 def explain(chain: Chain, artifact: str) -> Node:
-    """Return the chain of `artifact`.
-
-    Raises
-    ------
-    SrnetError
-        If no record names it.
-    """
+    """Return the chain of `artifact`, or raise `SrnetError` if it has no record."""
     if artifact not in chain.records:
         known = ", ".join(sorted(chain.records)[:5])
         raise SrnetError(
@@ -64,16 +57,14 @@ def _node(chain: Chain, artifacts: tuple[str, ...], known: dict[tuple[str, ...],
     for artifact in artifacts:
         for entry in chain.records.get(artifact, {"inputs": ()})["inputs"]:
             groups.setdefault(_kind(chain, entry["path"]), set()).add(entry["path"])
-    inputs = tuple(_node(chain, tuple(sorted(group)), known) for group in groups.values())
-    node = Node(
+    known[artifacts] = Node(
         pattern=_pattern(chain, artifacts),
         artifacts=artifacts,
         rule=_kind(chain, artifacts[0])[0],
         facts=_facts(chain, artifacts),
-        inputs=inputs,
+        inputs=tuple(_node(chain, tuple(sorted(group)), known) for group in groups.values()),
     )
-    known[artifacts] = node
-    return node
+    return known[artifacts]
 
 
 def _kind(chain: Chain, artifact: str) -> tuple[str, str]:
@@ -106,7 +97,7 @@ def _facts(chain: Chain, artifacts: tuple[str, ...]) -> str:
 
 
 def tree_lines(node: Node) -> Iterator[str]:
-    """Yield the chain as lines of a tree; what was shown is not unfolded again."""
+    """Yield the chain as lines of a tree; the inputs of a node are listed only once."""
     yield f"{node.pattern}  [{node.facts}]"
     yield from _branches(node, "", set())
 
@@ -125,21 +116,24 @@ def _branches(node: Node, margin: str, shown: set[tuple[str, ...]]) -> Iterator[
 
 def mermaid(node: Node) -> str:
     """Return the chain as a Mermaid flow chart, scans on top."""
-    numbers: dict[tuple[str, ...], int] = {}
-    lines = ["flowchart TD"]
-    for one in _nodes(node):
-        numbers[one.artifacts] = len(numbers)
-        lines.append(f'    n{numbers[one.artifacts]}["{one.pattern}<br/>{one.rule}"]')
-    for one in _nodes(node):
-        lines += [f"    n{numbers[i.artifacts]} --> n{numbers[one.artifacts]}" for i in one.inputs]
-    return "\n".join(lines)
+    nodes = _nodes(node)
+    numbers = {artifacts: number for number, artifacts in enumerate(nodes)}
+    lines = [
+        f'    n{numbers[one.artifacts]}["{one.pattern}<br/>{one.rule}"]' for one in nodes.values()
+    ]
+    arrows = [
+        f"    n{numbers[inner.artifacts]} --> n{numbers[one.artifacts]}"
+        for one in nodes.values()
+        for inner in one.inputs
+    ]
+    return "\n".join(["flowchart TD", *lines, *arrows])
 
 
-def _nodes(node: Node) -> Iterable[Node]:
+def _nodes(node: Node) -> dict[tuple[str, ...], Node]:
     found = {node.artifacts: node}
     for child in node.inputs:
-        found |= {one.artifacts: one for one in _nodes(child)}
-    return found.values()
+        found |= _nodes(child)
+    return found
 
 
 def scans_of(chain: Chain, artifact: str) -> list[Mapping[str, Any]]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from srnet.core.digest import read_content
 from srnet.core.errors import SrnetError
-from srnet.core.rejection import bury, read_tombstone
+from srnet.core.rejection import read_tombstone, record_rejection
 from srnet.core.stamp import stamped
 from srnet.provenance.claim import RUN_VARIABLE, at_work
 from srnet.provenance.environment import environment, git_state, peak_memory_mb
@@ -56,7 +56,7 @@ class Job:
 def run_job(job: Job, log: str | Path) -> Iterator[None]:
     """Run the block as `job`: log and record it, and leave a tombstone of a rejected scan."""
     outputs = [path for paths in job.outputs.values() for path in paths]
-    with logged(log, job), recorded(job), bury(outputs, stage=job.rule):
+    with logged(log, job), recorded(job), record_rejection(outputs, stage=job.rule):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Where records lie, and how they are read and written.
+"""Where records are kept, and how they are read and written.
 
     <results>/provenance/artifacts/<path of an artifact>.json   how it was made
     <results>/provenance/code/<digest>.json                     source files behind a digest
@@ -42,21 +42,21 @@ class Store:
         self.folder = self.results / FOLDER
 
     def artifact_path(self, artifact: str) -> Path:
-        """Return where the record of an artifact lies.
+        """Return the file of an artifact's record.
 
-        An artifact in the results folder is named relative to it, any other,
-        such as a download, by the path that its rule gave.
+        An artifact in the results folder is named relative to it, any other, such as a
+        download, by the path that its rule gave.
         """
         path = Path(artifact)
         beyond = path.is_absolute() or ".." in path.parts
         return self.folder / "artifacts" / f"{quote(artifact, safe='') if beyond else path}.json"
 
     def code_path(self, digest: str) -> Path:
-        """Return where the source files behind a code digest are listed."""
+        """Return the file that lists the sources behind a code digest."""
         return self.folder / "code" / f"{digest}.json"
 
     def run_path(self, run: str) -> Path:
-        """Return where the facts of a run lie."""
+        """Return the file with the facts of a run."""
         return self.folder / "runs" / f"{run}.json"
 
     def relative(self, path: str | Path) -> str | None:
@@ -65,18 +65,12 @@ class Store:
         return full.relative_to(root).as_posix() if full.is_relative_to(root) else None
 
     def write(self, path: Path, values: Mapping[str, Any]) -> None:
-        """Write one record atomically and seal it."""
+        """Write one record atomically, with a digest of its content as a seal."""
         sealed = {**values, "seal": _seal(values)}
         write_text(path, json.dumps(sealed, sort_keys=True, indent=1, default=str) + "\n")
 
     def read(self, path: Path) -> dict[str, Any]:
-        """Read one record.
-
-        Raises
-        ------
-        SrnetError
-            If it is no JSON or does not match its seal.
-        """
+        """Read one record; raise `SrnetError` if it is missing or does not match its seal."""
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             seal = values.pop("seal")
@@ -94,13 +88,7 @@ class Store:
         return self.read(path) if path.is_file() else None
 
     def read_run(self, run: str) -> dict[str, Any]:
-        """Return the facts of a run.
-
-        Raises
-        ------
-        SrnetError
-            If they are missing, damaged, or those of another run.
-        """
+        """Return the facts of a run; raise `SrnetError` if they are missing or damaged."""
         path = self.run_path(run)
         facts = self.read(path)
         if facts.get("run") != run or not isinstance(facts.get("folder"), str):
@@ -124,14 +112,14 @@ class Store:
 
 
 def is_results(folder: Path) -> bool:
-    """Tell whether a folder holds the results of a run, which has claimed it."""
+    """Tell whether a folder is the results folder of a run."""
     return (folder / FOLDER).is_dir() and not folder.is_symlink()
 
 
 def contents(results: Path) -> Iterator[Path]:
     """Yield every file and folder of a results folder, links not followed.
 
-    A results folder inside it belongs to another run: it is yielded, what lies in it is not.
+    A results folder inside it belongs to another run: it is yielded without what is in it.
     """
     for name, folders, files in os.walk(results):
         here = Path(name)
@@ -145,7 +133,7 @@ def find_store(path: str | Path) -> tuple[Store, str]:
     Raises
     ------
     SrnetError
-        If no folder above `path` holds records.
+        If neither `path` nor a folder above it holds records.
     """
     full = Path(path).absolute()
     for folder in (full, *full.parents):

@@ -1,4 +1,4 @@
-"""Rehash everything and walk every chain up to scans and code."""
+"""Compare all files with their records, back to the scans and the code."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from srnet.core.atomic import is_partial
 from srnet.core.digest import Content, read_content
 from srnet.core.errors import SrnetError
-from srnet.provenance.chain import Chain, Record, read_chain, read_listing
+from srnet.provenance.chain import Chain, Record, find_output, read_chain, read_listing
 from srnet.provenance.code import source_digest
 from srnet.provenance.store import FOLDER, contents, find_store, is_results
 
@@ -26,14 +26,14 @@ BY_PRODUCTS = (
     "provenance.lock.json",
     "workflow/Snakefile",
 )
-"""What a run leaves beside its artifacts; it decides nothing and is not recorded."""
+"""Files that a run leaves beside its artifacts, which no result depends on and no job records."""
 
 _THREADS = 4
 
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """One thing that does not hold.
+    """One difference between files and records.
 
     Attributes
     ----------
@@ -55,16 +55,16 @@ class AuditFinding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was checked and what does not hold.
+    """What was checked and which differences were found.
 
     Attributes
     ----------
     artifacts, sources, bytes
-        How many artifacts and files from outside, of what size together.
+        Number of artifacts and of files from outside, and the size of all together.
     findings
-        What does not hold.
+        The differences.
     apart
-        Results folders of other runs inside this one, which were not looked at.
+        Results folders of other runs inside this one, which were not checked.
     """
 
     artifacts: int
@@ -80,19 +80,20 @@ Seen = Mapping[Path, Content | None]
 def verify(path: str | Path) -> Verdict:
     """Check the artifacts of a results folder, their inputs and their code.
 
-    Files are read as streams, several at a time. Of an artifact, or a folder of some, only
-    what it was made from is checked with it.
+    If `path` is an artifact, or a folder within the results, only it and what it was made from
+    are checked. Several files are read at a time.
 
     Raises
     ------
     SrnetError
-        If no record speaks of `path`.
+        If there is no record of `path`.
     """
     store, name = find_store(path)
     chain = read_chain(store)
     whole = name == "."
     if not whole:
-        chain = _part(chain, name)
+        known = (*chain.records, *chain.damaged)
+        chain = chain.leading_to(*(n for n in known if n == name or n.startswith(f"{name}/")))
     if not chain.records and not chain.damaged:
         raise SrnetError(
             f"{path}: {store.folder}/artifacts holds no records of it; "
@@ -100,7 +101,9 @@ def verify(path: str | Path) -> Verdict:
         )
     places = {n: chain.place(n) for n in chain.records}
     sources = _sources(chain)
-    seen = _look({*places.values(), *(source.place for source in sources)})
+    files = {*places.values(), *(source.place for source in sources)}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        seen = dict(zip(files, pool.map(read_content, files), strict=True))
     findings = (
         *_damaged_records(chain),
         *_missing_records(chain),
@@ -113,13 +116,12 @@ def verify(path: str | Path) -> Verdict:
     )
     outside = len({s.place for s in sources if s.entry["path"] not in chain.damaged})
     total = sum(look.bytes for look in seen.values() if look)
-    return Verdict(len(chain.records), outside, total, findings, tuple(_apart(chain)))
-
-
-def _part(chain: Chain, name: str) -> Chain:
-    """Return what concerns an artifact, or the artifacts in a folder."""
-    known = (*chain.records, *chain.damaged)
-    return chain.leading_to(*(n for n in known if n == name or n.startswith(f"{name}/")))
+    apart = tuple(
+        path.relative_to(store.results).as_posix()
+        for path in sorted(contents(store.results))
+        if path.is_dir() and is_results(path)
+    )
+    return Verdict(len(chain.records), outside, total, findings, apart)
 
 
 @dataclass(frozen=True)
@@ -128,29 +130,22 @@ class _OutsideFile:
 
     entry: Record
     place: Path
-    readers: frozenset[str]
+    readers: set[str]
 
 
 def _sources(chain: Chain) -> list[_OutsideFile]:
-    """Return the inputs that no record speaks of, each version of them once."""
-    readers: dict[tuple[str, str, Path], set[str]] = defaultdict(set)
-    entries: dict[tuple[str, str, Path], Record] = {}
+    """Return the inputs without a record of their own, each version of them once."""
+    found: dict[tuple[str, str, Path], _OutsideFile] = {}
     for artifact, record in chain.records.items():
         for entry in record["inputs"]:
             if entry["path"] not in chain.records:
-                key = entry["path"], entry["sha256"], chain.file(entry, record)
-                readers[key].add(artifact)
-                entries[key] = entry
-    return [_OutsideFile(entries[key], key[2], frozenset(readers[key])) for key in entries]
+                place = chain.file(entry, record)
+                key = entry["path"], entry["sha256"], place
+                found.setdefault(key, _OutsideFile(entry, place, set())).readers.add(artifact)
+    return list(found.values())
 
 
-def _look(places: Iterable[Path]) -> Seen:
-    places = list(places)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(places, pool.map(read_content, places), strict=True))
-
-
-def _compare(expected: Record, seen: Content | None) -> tuple[str, str, str] | None:
+def _difference(expected: Record, seen: Content | None) -> tuple[str, str, str] | None:
     """Return the kind of difference, the path and the reason, or None where there is none."""
     if seen is None:
         return "lost", expected["path"], "the file is missing"
@@ -175,7 +170,7 @@ def _damaged_records(chain: Chain) -> Iterator[AuditFinding]:
 
 
 def _unrecorded(chain: Chain) -> dict[str, str]:
-    """Return artifacts without a record, each with one that the same job made."""
+    """Return each artifact whose record is gone, with another one that the same job made."""
     known = {*chain.records, *chain.damaged}
     return {
         entry["path"]: name
@@ -186,21 +181,18 @@ def _unrecorded(chain: Chain) -> dict[str, str]:
 
 
 def _missing_records(chain: Chain) -> Iterator[AuditFinding]:
-    """Find what was removed together with its record."""
+    """Find records that were removed, alone or together with their artifact."""
     for name, beside in _unrecorded(chain).items():
-        made = tuple(chain.downstream([name]))
         record = chain.records[beside]
-        entry = next(entry for entry in record["outputs"] if entry["path"] == name)
-        if chain.file(entry, record).exists():
-            reason = f"its record is missing; the job that made it also made {beside}"
-            yield AuditFinding("record", name, reason, made)
-        else:
-            reason = f"file and record are missing; the job that made it also made {beside}"
-            yield AuditFinding("lost", name, reason, made)
+        there = chain.file(find_output(record, name), record).exists()
+        what = "its record is missing" if there else "file and record are missing"
+        reason = f"{what}; the job that made it also made {beside}"
+        made = tuple(chain.downstream([name]))
+        yield AuditFinding("record" if there else "lost", name, reason, made)
 
 
 def _changed_runs(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
-    """Read the facts of every run that made something."""
+    """Find damaged facts of runs that made something, or of any run in a whole folder."""
     made_by: dict[str, list[str]] = defaultdict(list)
     for name, record in chain.records.items():
         if record.get("run") is not None:
@@ -211,7 +203,7 @@ def _changed_runs(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
 
 
 def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[AuditFinding]:
-    """Say what is wrong with a record of provenance other than that of an artifact."""
+    """Say what is wrong with the facts of a run or a list of source files."""
     try:
         chain.store.read(path)
         reason = "its content is not what its name stands for"
@@ -226,7 +218,7 @@ def _changed_artifacts(
 ) -> Iterator[AuditFinding]:
     for name, place in places.items():
         expected = chain.output(name)
-        difference = _compare(expected, seen[place])
+        difference = _difference(expected, seen[place])
         if difference and not (expected.get("temporary") and seen[place] is None):
             yield AuditFinding(*difference, tuple(chain.downstream([name])))
 
@@ -234,9 +226,9 @@ def _changed_artifacts(
 def _changed_sources(
     chain: Chain, sources: Iterable[_OutsideFile], seen: Seen
 ) -> Iterator[AuditFinding]:
-    """Check what went in from outside, such as scans, as it was when it was read."""
+    """Compare inputs from outside, such as scans, with what jobs read."""
     for source in sources:
-        difference = _compare(source.entry, seen[source.place])
+        difference = _difference(source.entry, seen[source.place])
         if difference:
             made = sorted(source.readers | set(chain.downstream(source.readers)))
             yield AuditFinding(*difference, tuple(made))
@@ -245,10 +237,10 @@ def _changed_sources(
 def _stale_artifacts(
     chain: Chain, places: Mapping[str, Path], seen: Seen
 ) -> Iterator[AuditFinding]:
-    """Find what was made from an artifact that has since been made anew."""
+    """Find artifacts that were made from an earlier version of another one."""
     for name, record in chain.records.items():
         if seen[places[name]] is None and not chain.output(name).get("temporary"):
-            continue  # lost, which is found as such
+            continue  # It is reported as lost.
         renewed = [
             entry["path"]
             for entry in record["inputs"]
@@ -298,10 +290,3 @@ def _added_files(chain: Chain) -> Iterator[AuditFinding]:
             yield AuditFinding(
                 "added", name, "no job recorded it", tuple(chain.downstream([name]))
             )
-
-
-def _apart(chain: Chain) -> Iterator[str]:
-    results = chain.store.results
-    for path in sorted(contents(results)):
-        if path.is_dir() and is_results(path):
-            yield path.relative_to(results).as_posix()

@@ -12,7 +12,7 @@ from srnet.imaging.volume import read_volume, write_volume
 REASONS = {
     "cut": "cannot be read as an image (it ends too early, as after a broken download)",
     "empty": "is empty (0 bytes); copy or download it again",
-    "flat": "is no volume but an image of 64x64 voxels",
+    "flat": "is not a volume but an image of 64x64 voxels",
     "mask": "a mask, a normalised or a windowed image",
     "mr": "it looks like an MR or another modality, so give a CT in Hounsfield units",
     "nan": "63360 of 63360 voxels are NaN or infinite",

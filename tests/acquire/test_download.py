@@ -15,7 +15,7 @@ from srnet.acquire.acquire import acquire
 from srnet.acquire.download import Client, Policy
 from srnet.acquire.scan import Remote, Scan
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.core.rejection import bury
+from srnet.core.rejection import record_rejection
 
 CONTENT = bytes(range(256)) * 4000
 PATH = "/files/ct.nii.gz"
@@ -200,7 +200,7 @@ def test_a_killed_download_resumes(site, remote, client, target):
 
 def test_a_rejected_download_rejects_its_scan_and_no_other(site, remote, client, target, tiny_ct):
     site.faults[PATH] = [404]
-    with bury([target], stage="download"):
+    with record_rejection([target], stage="download"):
         client.fetch(remote, target)
     scan = Scan(scan_id="a", patient_id="a", source="folder", files=(str(target),))
     with pytest.raises(ScanRejected, match=r"^stage download: .*status 404"):
@@ -242,7 +242,7 @@ def signing(redirects=()):
 
 def test_a_token_goes_with_questions_to_the_api():
     client, internet = signing()
-    client.question(API)
+    client.get_json(API)
     assert internet.seen == [(API, f"Bearer {TOKEN}")]
 
 
@@ -258,14 +258,14 @@ def test_a_token_goes_with_questions_to_the_api():
 )
 def test_a_token_goes_nowhere_else(url):
     client, internet = signing()
-    client.question(url)
+    client.get_json(url)
     assert [token for _, token in internet.seen] == [None]
 
 
 @pytest.mark.parametrize("url", [STORAGE, "http://api.osf.io/v2/nodes/"])
 def test_a_token_does_not_follow_where_the_api_redirects(url):
     client, internet = signing({API: url})
-    client.question(API)
+    client.get_json(API)
     assert internet.seen == [(API, f"Bearer {TOKEN}"), (url, None)]
 
 
@@ -279,12 +279,12 @@ def test_a_download_carries_no_token(tmp_path):
 
 def test_a_refused_token_is_told(site, client):
     site.faults["/"] = [401]
-    with pytest.raises(SrnetError, match="refuses the token; renew it, or do without one"):
-        client.question(f"{site.address}/")
+    with pytest.raises(SrnetError, match="refuses the token; renew it, or unset it"):
+        client.get_json(f"{site.address}/")
 
 
 def test_a_token_is_never_logged(caplog):
     caplog.set_level("DEBUG")
     client, _ = signing()
-    client.question(API)
+    client.get_json(API)
     assert TOKEN not in caplog.text

@@ -76,7 +76,7 @@ def test_faults_end_in_right_files_or_in_one_rejected_scan(site, tmp_path):
     assert stones[0] is None
     assert stones[1] is not None
     assert stones[1]["stage"] == "acquire"
-    assert "is no table" in stones[1]["rejected"]
+    assert "is not a table" in stones[1]["rejected"]
     assert stones[2] is not None
     assert stones[2]["stage"] == "download"
     assert "does not give this file (status 404)" in stones[2]["rejected"]

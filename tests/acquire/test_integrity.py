@@ -30,7 +30,7 @@ def mr_like(array):
 
 BAD = [
     (poisoned, r"6 of 63360 voxels are NaN or infinite; export the scan again"),
-    (lambda a: a * 0 + 7, r"every voxel is 7; the file holds no picture"),
+    (lambda a: a * 0 + 7, r"every voxel is 7; the file holds no image"),
     (lambda a: (a - a.mean()) / a.std(), r"values run from .* a mask, a normalised or a windowed"),
     (lambda a: np.clip((a + 160) / 400 * 255, 0, 255), r"values run from 0 to 255, a span under"),
     (mr_like, r"only 0\.0% of the voxels are air or fat .* looks like an MR"),
@@ -81,7 +81,7 @@ def test_padding_becomes_air_and_nothing_else_changes(tiny_ct, padding):
 )
 def test_other_dimensions_are_refused(shape, message):
     image = Image(np.zeros(shape), np.eye(4), (1.0, 1.0, 1.0))
-    with pytest.raises(ScanRejected, match=f"flat.nii: is no volume but {message}; give one 3-D"):
+    with pytest.raises(ScanRejected, match=f"flat.nii: is not a volume but {message}; give one 3-D"):
         check_geometry(image, "flat.nii")
 
 
@@ -102,7 +102,7 @@ def test_impossible_voxel_sizes_are_refused(spacing, message):
 
 def test_a_step_of_the_affine_over_the_limit_is_refused_whatever_the_header_states():
     image = Image(np.zeros((16, 16, 16)), np.diag([1.0, 1.0, 15.0, 1.0]), (1.0, 1.0, 3.0))
-    message = r"voxel size 1 x 1 x 15 mm by the affine matrix exceeds 10 mm; vertebrae vanish"
+    message = r"voxel size 1 x 1 x 15 mm by the affine matrix exceeds 10 mm; vertebrae cannot be told apart"
     with pytest.raises(ScanRejected, match=f"case.nii: {message}"):
         check_geometry(image, "case.nii")
 

@@ -253,6 +253,6 @@ def test_the_token_of_the_environment_is_for_the_publisher_alone(monkeypatch):
 
 def test_a_broken_token_is_refused_without_showing_it(monkeypatch):
     monkeypatch.setenv("OSF_TOKEN", "half a-secret-token")
-    with pytest.raises(SrnetError, match="OSF_TOKEN: is set to what is no token") as refusal:
+    with pytest.raises(SrnetError, match="OSF_TOKEN: its value is not a token") as refusal:
         osf_client()
     assert "secret" not in str(refusal.value)

@@ -21,7 +21,7 @@ def test_every_source_offers_what_the_registry_promises():
 
 def test_an_unknown_source_names_the_known_ones():
     with pytest.raises(
-        SrnetError, match=r"'mars' is no source of scans; sources: phantom, folder"
+        SrnetError, match=r"'mars' is not a source of scans; sources: phantom, folder"
     ):
         find_source("mars")
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from srnet.core.errors import ScanRejected
-from srnet.core.rejection import bury, is_shortage, raise_if_rejected, read_tombstone
+from srnet.core.rejection import is_shortage, raise_if_rejected, read_tombstone, record_rejection
 from srnet.imaging.volume import Grid, Volume, read_volume, write_volume
 from srnet.imaging.xray import read_xray
 
 
 def reject(products, stage, reason):
-    with bury(products, stage):
+    with record_rejection(products, stage):
         raise ScanRejected(reason)
 
 
@@ -36,17 +36,17 @@ def test_every_reader_raises_the_reason(tmp_path):
 def test_later_stages_hand_on_the_first_stage(tmp_path):
     first, second = tmp_path / "ct.nii.gz", tmp_path / "bone.nii.gz"
     reject([first], "acquire", "a.nii: is empty")
-    with bury([second], "separate_bone"):
+    with record_rejection([second], "separate_bone"):
         read_volume(first)
     assert read_tombstone(second) == read_tombstone(first)
 
 
 def test_other_errors_and_success_leave_no_tombstone(tmp_path):
     product = tmp_path / "a.nii.gz"
-    with pytest.raises(ZeroDivisionError), bury([product], "acquire"):
+    with pytest.raises(ZeroDivisionError), record_rejection([product], "acquire"):
         1 / 0  # noqa: B018
     assert not product.exists()
-    with bury([product], "acquire"):
+    with record_rejection([product], "acquire"):
         write_volume(
             product, Volume(np.zeros((2, 2, 2), np.int16), Grid((2,) * 3, (1,) * 3, (0,) * 3))
         )

@@ -1,4 +1,4 @@
-"""The generated spine, held against anatomy."""
+"""The generated spine agrees with anatomy."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,12 @@ from srnet.acquire.generated import generate, list_source
 from srnet.config.cohort import PhantomSource
 from srnet.imaging.volume import canonical
 from srnet.phantom.morphometry import LEVELS, measures
-from srnet.phantom.person import Person
-from srnet.phantom.posture import build_column
+from srnet.phantom.person import Person, build_column
 
 
 @pytest.fixture(scope="module")
 def truth(spine):
-    """HU and labels of the spine in the canonical orientation."""
+    """Return HU and labels of the spine in the canonical orientation."""
     return canonical(spine.image), canonical(spine.labels)
 
 
@@ -47,7 +46,7 @@ def test_vertebrae_follow_each_other_from_head_to_foot(truth):
 
 
 def test_the_column_is_lordotic_kyphotic_lordotic(truth):
-    """Seen from the chord of its ends, each region bends the way it must."""
+    """Each region lies in front of or behind the line between its ends, as in anatomy."""
     _, labels = truth
     places = np.array(
         [
@@ -170,7 +169,7 @@ def test_every_eighth_scan_is_a_second_one_of_a_patient():
     assert generate(scans[7], 1).person == generate(scans[6], 1).person
 
 
-def test_every_scanner_and_region_passes_the_gate():
+def test_every_scanner_and_region_passes_the_checks_of_integrity():
     settings = PhantomSource(count=12, spacing_mm=4.0)
     axes = set()
     for scan in list_source(settings):

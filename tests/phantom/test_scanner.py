@@ -1,10 +1,10 @@
-"""The generated scanners: slices, padding, and files that mean what they say."""
+"""Generated scanners: slices, noise, padding, and the position of voxels in their files."""
 
 import numpy as np
 import pytest
 
 from srnet.imaging.volume import canonical
-from srnet.phantom.scanner import average, draw_scanner, expose, to_file
+from srnet.phantom.scanner import average, draw_scanner, simulate_scan, to_file
 from srnet.phantom.shapes import Lattice
 
 
@@ -22,7 +22,7 @@ def test_slices_are_means_of_what_they_cover():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_drawn_scanners_are_within_reason(seed):
+def test_drawn_scanners_have_usual_voxel_sizes(seed):
     drawn = scanner(seed)
     assert 1.7 <= drawn.step_mm <= 2.3
     assert drawn.step_mm <= drawn.thickness * drawn.step_mm <= 5.0
@@ -33,13 +33,15 @@ def test_noise_has_the_strength_asked_for_and_falls_with_the_voxel():
     rng = np.random.default_rng(1)
     plain = scanner(0, noise_hu=12.0, padding_hu=None, step_mm=2.0, thickness=1)
     thick = scanner(0, noise_hu=12.0, padding_hu=None, step_mm=2.0, thickness=2)
-    assert np.std(expose(flat, plain, rng)) == pytest.approx(12, rel=0.05)
-    assert np.std(expose(flat, thick, rng)) == pytest.approx(12 / np.sqrt(2), rel=0.05)
+    assert np.std(simulate_scan(flat, plain, rng)) == pytest.approx(12, rel=0.05)
+    assert np.std(simulate_scan(flat, thick, rng)) == pytest.approx(12 / np.sqrt(2), rel=0.05)
 
 
 def test_padding_lies_outside_of_a_round_field_only():
     drawn = scanner(0, padding_hu=-3024, thickness=1)
-    values = expose(np.zeros((50, 50, 4), dtype=np.float32), drawn, np.random.default_rng(1))
+    values = simulate_scan(
+        np.zeros((50, 50, 4), dtype=np.float32), drawn, np.random.default_rng(1)
+    )
     assert np.all(values[0, 0] == -3024)
     assert np.all(values[10:40, 10:40] > -1000)
 

@@ -1,4 +1,4 @@
-"""Signed distances, held against solids whose distances are known."""
+"""Signed distances, compared with solids whose distances are known."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_distances_are_true_along_the_axes_of_an_ellipsoid():
     assert tube(line, (0.0, 0.0), (5.0, 9.0))[0] == pytest.approx(11, abs=1e-4)
 
 
-def test_a_union_holds_both_and_a_fillet_but_nothing_far_off(points):
+def test_a_union_holds_both_solids_and_a_fillet_but_nothing_elsewhere(points):
     one = bar(points, (-6, 0, 0), (-6, 0, 0), (8, 8))
     other = bar(points, (6, 0, 0), (6, 0, 0), (8, 8))
     union = blend(one, other)
@@ -59,6 +59,6 @@ def test_a_frame_turns_and_moves_without_stretching():
     np.testing.assert_allclose(frame.at(*back), [-20, -10, 0], atol=1e-4)
 
 
-def test_a_box_beside_the_lattice_is_none():
+def test_a_box_beside_the_lattice_has_no_slices():
     assert LATTICE.box((40, 0, 0), (50, 10, 10)) is None
     assert LATTICE.box((-500, -500, -500), (500, 500, 500)) == WHOLE

@@ -10,7 +10,7 @@ import pytest
 
 from srnet.core.digest import file_digest
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.core.rejection import bury
+from srnet.core.rejection import record_rejection
 from srnet.core.stamp import record_id
 from srnet.provenance.environment import git_state
 from srnet.provenance.record import Job, recorded
@@ -137,7 +137,10 @@ def test_a_failed_job_leaves_no_record(tmp_path):
 
 def test_a_rejected_scan_is_recorded_with_its_reason(tmp_path):
     out = str(tmp_path / "out")
-    with recorded(Job(str(tmp_path), "r", {}, {}, {}, {"out": [out]})), bury([out], "r"):
+    with (
+        recorded(Job(str(tmp_path), "r", {}, {}, {}, {"out": [out]})),
+        record_rejection([out], "r"),
+    ):
         raise ScanRejected("scan.nii.gz: no voxels; remove it")
     assert "no voxels" in read(tmp_path, "out")["rejected"]
 

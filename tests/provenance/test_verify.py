@@ -41,7 +41,7 @@ def test_an_untouched_run_holds(recorded_results, capsys):
     assert verdict.findings == ()
     assert verdict.sources == 3
     assert main(["audit", "verify", str(recorded_results)]) == 0
-    assert "all holds" in capsys.readouterr().out
+    assert "all as recorded" in capsys.readouterr().out
 
 
 def test_intermediates_that_the_run_removed_are_not_lost(recorded_results):
@@ -153,7 +153,7 @@ def test_a_results_folder_inside_is_another_run_s_and_is_said_not_to_be_looked_a
     assert found(results) == {}
     assert found(results / "mine") == {"extra.csv": "added"}
     assert main(["audit", "verify", str(results)]) == 0
-    assert "not looked at: mine, the results folder of another run" in capsys.readouterr().out
+    assert "not checked: mine, the results folder of another run" in capsys.readouterr().out
 
 
 def test_a_lost_artifact_is_not_stale_as_well(pipeline):

@@ -73,8 +73,8 @@ def compare_runs(first: Chain, second: Chain, artifacts: tuple[str, str]) -> Com
 def _causes(first: Chain, second: Chain, a: Record, b: Record) -> Iterator[Difference]:
     """Yield how the settings, inputs, environment and code of one job differ in two runs."""
     rule = a["rule"]
-    settings = ({k: v for k, v in r["params"].items() if k != "code"} for r in (a, b))
-    for key, one, other in _unequal(*settings):
+    ours, theirs = ({k: v for k, v in r["params"].items() if k != "code"} for r in (a, b))
+    for key, one, other in _unequal(ours, theirs):
         yield Difference("setting", rule, key, one, other)
     for key, one, other in _unequal(_outside(a), _outside(b)):
         yield Difference("input", rule, key, one[:16], other[:16])

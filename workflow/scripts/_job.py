@@ -1,6 +1,7 @@
 """What every script shares: the engine's job, recorded by the package."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from snakemake.iocontainers import Namedlist, Snakemake
 

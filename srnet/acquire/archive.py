@@ -1,4 +1,4 @@
-"""Archives, unpacked only where they may: every member's path is checked first."""
+"""Unpack archives after checking that every member stays within the target folder."""
 
 import shutil
 import tarfile
@@ -23,13 +23,12 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     ScanRejected
-        If the file is damaged, locked or packed in an unknown way, or a member
-        would land outside of `folder`, is a link or a device, which is found
-        out before anything is written.
+        If the file is damaged, encrypted or compressed by an unknown method, or if a member would
+        be written outside of `folder`, is a link or a device; nothing is written then.
     SrnetError
-        If there is no room for it.
+        If there is not enough disk space.
     OSError
-        If the disk fails: nothing is known of the archive then.
+        If the disk fails, which says nothing about the archive.
     """
     if archive.stat().st_size == 0:
         raise ScanRejected(f"{archive}: is empty (0 bytes); copy or download it again")
@@ -40,7 +39,7 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_tar(archive, folder)
     except SrnetError:
         raise
-    except Exception as failure:  # Four formats, each with errors of its own.
+    except Exception as failure:  # Each of the four formats has errors of its own.
         if is_shortage(failure):
             raise
         raise ScanRejected(
@@ -50,7 +49,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _reason(failure: Exception) -> str:
     if isinstance(failure, OSError) and failure.strerror:
-        # Without the place of the folder, which is another each time.
+        # The folder is temporary and differs each time, so only the file is named.
         name = PurePosixPath(str(failure.filename or "a member")).name
         return f"{failure.strerror}: '{name[:40]}'"
     return str(failure).partition(":\n")[0] or type(failure).__name__
@@ -59,28 +58,23 @@ def _reason(failure: Exception) -> str:
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         infos = packed.infolist()
-        _check_methods(archive, infos)
+        problem = ""
+        if any(info.flag_bits & 1 for info in infos):
+            problem = "is locked with a password"
+        elif any(info.compress_type not in _KNOWN for info in infos):
+            problem = "is packed by a method that Python's zipfile lacks, such as deflate64"
+        if problem:
+            raise ScanRejected(f"{archive}: {problem}; unpack it yourself and give the folder")
         links = {info.filename for info in infos if (info.external_attr >> 28) == 0xA}
-        _check(
-            archive, folder, [(i.filename, i.file_size, i.filename not in links) for i in infos]
-        )
+        members = [(i.filename, i.file_size, i.filename not in links) for i in infos]
+        _check(archive, folder, members)
         packed.extractall(folder)  # noqa: S202 - every path was checked
-
-
-def _check_methods(archive: Path, infos: list[zipfile.ZipInfo]) -> None:
-    if any(info.flag_bits & 1 for info in infos):
-        what = "is locked with a password"
-    elif any(info.compress_type not in _KNOWN for info in infos):
-        what = "is packed by a method that Python's zipfile does not know, such as deflate64"
-    else:
-        return
-    raise ScanRejected(f"{archive}: {what}; unpack it yourself and give the folder")
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
         infos = packed.getmembers()
-        # The checksum of all stands at the very end, which tarfile does not read by itself.
+        # The checksum of the archive is at its end, which tarfile does not read by itself.
         while packed.fileobj and packed.fileobj.read(_BLOCK):
             pass
         _check(archive, folder, [(i.name, i.size, i.isfile() or i.isdir()) for i in infos])
@@ -88,6 +82,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
 
 
 def _check(archive: Path, folder: Path, members: list[Member]) -> None:
+    """Reject members outside of `folder`, links and devices; check the disk space."""
     for name, _, plain in members:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in name[:3]:

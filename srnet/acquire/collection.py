@@ -1,9 +1,8 @@
-"""Collections that have no public address: a folder of the user's own with a known layout.
+"""Collections without a public address, which the user has in a folder.
 
-BenMicrosoft unpacks to `spine-N/patientXXXX/.../*.nii.gz` and a flat
-`spine-test-data`; nothing is known of MelihAslan's. Both are therefore read by
-what their folders say: a folder that is named like a patient is one; so is the
-outermost folder that is no part of the packaging; else each file is a patient.
+BenMicrosoft unpacks to `spine-N/patientXXXX/.../*.nii.gz` and a flat `spine-test-data`; the layout
+of MelihAslan is not known. In both, a folder named like a patient is a patient, otherwise the
+outermost folder that is not part of the packaging, otherwise each file.
 """
 
 import re
@@ -39,17 +38,16 @@ def list_source(settings: CollectionSource) -> list[Scan]:
             "docs/data.md says who has it"
         ) from None
     places = [path.relative_to(folder) for path in found]
-    return [
+    scans = [
         Scan(
             scan_id=f"{settings.kind}-{name}",
             patient_id=f"{settings.kind}-{patient_of(place)}",
             source=settings.kind,
             files=files_of(path),
         )
-        for name, place, path in list(zip(scan_ids(places), places, found, strict=True))[
-            : settings.limit
-        ]
+        for name, place, path in zip(scan_ids(places), places, found, strict=True)
     ]
+    return scans[: settings.limit]
 
 
 def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources

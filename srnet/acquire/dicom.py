@@ -1,8 +1,8 @@
-"""DICOM series: exactly one stack of parallel, evenly spaced CT slices, or a reason why not.
+"""Read a DICOM series: exactly one stack of parallel, evenly spaced CT slices.
 
-Slices are ordered by their position along the slice normal, never by name or
-number. Series and acquisitions that share a folder are told apart; nothing is
-guessed when a stack has gaps or is sheared by a tilted gantry.
+Slices are ordered by their position along the slice normal, never by name or number. Series and
+acquisitions that share a folder are told apart. A stack with gaps, or sheared by a tilted gantry,
+is rejected with the reason.
 """
 
 import logging
@@ -24,7 +24,6 @@ from srnet.imaging.volume import AIR_HU
 LOG = logging.getLogger(__name__)
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
-_MAGIC_AT = 128
 _TAGS = (
     "Modality",
     "ImageType",
@@ -45,7 +44,7 @@ _TAGS = (
 )
 _SCALE = ("RescaleSlope", "RescaleIntercept")
 _SMALLEST_STACK = 4
-# Positions are written with few decimals; a tenth of a step is far below a missing slice.
+# Positions have few decimals; a tenth of a step tolerates their rounding but no missing slice.
 _STEP_TOLERANCE = 0.1
 _LARGEST_SHEAR = 0.01
 
@@ -62,18 +61,14 @@ class Slice:
         Identity, for telling stacks apart and for messages.
     modality, localizer, frames
         What kind of object it is.
-    shape
-        Rows and columns.
-    spacing_mm
-        Distance between rows, and between columns.
-    orientation
-        (6,) direction cosines of a row and of a column, LPS.
-    position_mm
-        (3,) LPS position of the first voxel.
+    shape, spacing_mm
+        Rows and columns; distance between rows, and between columns.
+    orientation, position_mm
+        (6,) direction cosines of a row and of a column, and (3,) position of the first voxel, LPS.
     padding_hu
-        HU outside the field of view, where the file names it.
+        HU outside the field of view, if the file states it.
     lacks
-        What a CT slice should state and does not, empty if nothing.
+        What the header of a CT slice should state and does not, or an empty text.
     """
 
     path: Path
@@ -98,72 +93,71 @@ class Slice:
 
 
 def has_dicom(folder: Path) -> bool:
-    """Tell from names, and from the magic of a few unnamed files, whether a folder holds DICOM."""
-    unnamed = []
-    for path in sorted(folder.iterdir()):
-        if path.name.lower().endswith(_SUFFIXES):
-            return True
-        if path.is_file() and path.name != "DICOMDIR" and not path.name.startswith("."):
-            unnamed.append(path)
-    # A disc has a few texts beside its slices: their names come first or last, seldom both.
-    sample = {0, len(unnamed) // 2, len(unnamed) - 1} if unnamed else set()
-    return any(_has_magic(unnamed[place]) for place in sample)
+    """Tell whether a folder holds DICOM files, by suffix or by the first bytes of three files."""
+    paths = sorted(folder.iterdir())
+    if any(path.name.lower().endswith(_SUFFIXES) for path in paths):
+        return True
+    others = [path for path in paths if _may_be_slice(path)]
+    # A disc has a few texts beside its slices, whose names come first or last, seldom both.
+    sample = {0, len(others) // 2, len(others) - 1} if others else set()
+    return any(_has_magic(others[place]) for place in sample)
+
+
+def _may_be_slice(path: Path) -> bool:
+    return path.is_file() and path.name != "DICOMDIR" and not path.name.startswith(".")
 
 
 def _has_magic(path: Path) -> bool:
     with path.open("rb") as handle:
-        handle.seek(_MAGIC_AT)
+        handle.seek(128)
         return handle.read(4) == b"DICM"
 
 
 def list_series(folder: Path) -> list[list[Slice]]:
     """Return the CT stacks in a folder, each a list of slices, the longest first.
 
-    Scouts, reports, segmentations and dose objects are passed over.
+    Scouts, reports, segmentations and dose objects are left out.
 
     Raises
     ------
     ScanRejected
-        If there is no CT slice among the files, with what there is instead, or
-        one that does not state its position or its scale.
+        If there is no CT slice among the files, with what there is instead, or one that does not
+        state its position or its scale.
     """
     slices = [found for path in sorted(folder.iterdir()) if (found := _read_header(path))]
     if not slices:
         raise ScanRejected(f"{folder}: no file in it is a DICOM image; export the series again")
     ct = [s for s in slices if s.modality == "CT" and not s.localizer]
     usable = [s for s in ct if s.orientation]
-    # The frames of a true multi-frame CT state their orientation each for itself, out of sight.
+    # A true multi-frame CT states the orientation of each frame in a nested part of the header.
     if any(s.frames > 1 for s in usable or ct):
         raise ScanRejected(
             f"{folder}: is an enhanced multi-frame CT; convert it to NIfTI, as dcm2niix does"
         )
     if not usable:
-        kinds = ", ".join(f"{n} x {kind}" for kind, n in Counter(map(_kind, slices)).items())
+        counts = Counter("scout" if s.localizer else s.modality for s in slices)
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
         raise ScanRejected(
             f"{folder}: holds no CT slices but {kinds}; only CT in Hounsfield units can be used"
         )
-    _check_complete(usable, folder)
+    faulty = [s for s in usable if s.lacks]
+    if faulty:
+        raise ScanRejected(
+            f"{folder}: {len(faulty)} of {len(usable)} CT slices have {faulty[0].lacks}, "
+            f"such as {faulty[0].path.name}; export the series again"
+        )
     stacks = [stack for group in _grouped(usable, _series_key) for stack in _acquisitions(group)]
     return sorted(stacks, key=len, reverse=True)
 
 
-def _check_complete(slices: list[Slice], folder: Path) -> None:
-    faulty = [slice_ for slice_ in slices if slice_.lacks]
-    if faulty:
-        raise ScanRejected(
-            f"{folder}: {len(faulty)} of {len(slices)} CT slices have {faulty[0].lacks}, "
-            f"such as {faulty[0].path.name}; export the series again"
-        )
-
-
 def read_series(folder: Path) -> Image:
-    """Read the one CT stack of a folder, rescaled to HU, with padding turned to air.
+    """Read the only CT stack of a folder, rescaled to HU, with padding turned to air.
 
     Raises
     ------
     ScanRejected
-        If there are several stacks, missing slices, a tilted gantry, or pixels
-        that cannot be decoded.
+        If there are several stacks, missing slices, a tilted gantry, or pixels that cannot be
+        decoded.
     """
     stacks = [stack for stack in list_series(folder) if len(stack) >= _SMALLEST_STACK]
     if not stacks:
@@ -184,14 +178,14 @@ def _read_header(path: Path) -> Slice | None:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
-    if not path.is_file() or path.name.startswith(".") or path.name == "DICOMDIR":
+    if not _may_be_slice(path):
         return None
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
         return _to_slice(path, header) if header.get("Modality") else None
     except (InvalidDicomError, EOFError):
         return None
-    except Exception as failure:  # A reader raises anything on damaged files.
+    except Exception as failure:  # The library raises many kinds of errors on damaged files.
         if is_shortage(failure):
             raise
         raise ScanRejected(
@@ -202,7 +196,7 @@ def _read_header(path: Path) -> Slice | None:
 
 def _to_slice(path: Path, header: Any) -> Slice:
     modality = str(header.Modality)
-    # Whatever is no CT is passed over, and need not make sense.
+    # The values of other objects are not needed, and may be malformed.
     values = header if modality == "CT" else {}
     spacing = _numbers(values, "PixelSpacing") or (0.0, 0.0)
     number, about = values.get("SeriesNumber", "?"), values.get("SeriesDescription", "no name")
@@ -236,18 +230,14 @@ def _padding_hu(values: Any) -> int | None:
 
 
 def _lacks(values: Any) -> str:
-    """Say what a CT slice should state and does not, empty if nothing."""
+    """Return what the header of a CT slice should state and does not, or an empty text."""
     if len(_numbers(values, "ImagePositionPatient")) != 3:
         return "no position (ImagePositionPatient)"
     if len(_numbers(values, "ImageOrientationPatient")) != 6:
         return "no orientation (ImageOrientationPatient)"
-    # Without a scale the stored values may be HU, and the gate decides; an empty one was lost.
+    # Without scale tags the stored values may be HU, which is checked later; an empty tag is lost.
     empty = [name for name in _SCALE if name in values and values.get(name) in (None, "")]
     return f"an empty {empty[0]}" if empty else ""
-
-
-def _kind(slice_: Slice) -> str:
-    return "scout" if slice_.localizer else slice_.modality
 
 
 def _series_key(slice_: Slice) -> tuple[Any, ...]:
@@ -263,36 +253,36 @@ def _grouped(slices: Sequence[Slice], key: Callable[[Slice], Any]) -> list[list[
 
 
 def _acquisitions(group: list[Slice]) -> list[list[Slice]]:
-    """Split a series by acquisition, unless its acquisitions continue each other.
+    """Split a series by acquisition, unless its acquisitions follow each other along the body.
 
-    Exposures of the same place, or in between each other, are never one stack. Scanners that
-    number every slice as an acquisition of its own are not taken for such.
+    Acquisitions whose ranges overlap are separate stacks, except on scanners that number every
+    slice as an acquisition of its own.
     """
     parts = _grouped(group, lambda slice_: slice_.acquisition)
-    spans = sorted((min(map(_place, part)), max(map(_place, part))) for part in parts)
+    spans = sorted((min(map(_position, part)), max(map(_position, part))) for part in parts)
     consecutive = all(one[1] < following[0] for one, following in pairwise(spans))
     stacks = max(map(len, parts)) >= _SMALLEST_STACK
     return parts if stacks and not consecutive else [group]
 
 
-def _place(slice_: Slice) -> float:
+def _position(slice_: Slice) -> float:
     """Return the distance of a slice along its normal, mm."""
     return round(float(np.dot(slice_.position_mm, slice_.normal)), 3)
 
 
 def _stack(slices: list[Slice], folder: Path) -> Image:
-    ordered = sorted(slices, key=_place)
+    """Return the image of one stack; its affine turns LPS into RAS."""
+    ordered = sorted(slices, key=_position)
     step_mm = _check_steps(ordered, folder)
     _check_tilt(ordered, folder)
     first = ordered[0]
-    # A row runs along the columns' axis: the first cosines belong to the column index.
+    # The first cosines are those along a row, in which the column index increases.
     along_row, along_column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     affine = np.eye(4)
     affine[:3, 0] = along_row * first.spacing_mm[1]
     affine[:3, 1] = along_column * first.spacing_mm[0]
     affine[:3, 2] = first.normal * step_mm
     affine[:3, 3] = first.position_mm
-    # DICOM's world runs left, posterior, superior.
     affine[:2] *= -1
     array = _read_pixels(ordered, folder)
     return Image(array, affine, (first.spacing_mm[1], first.spacing_mm[0], step_mm))
@@ -300,7 +290,7 @@ def _stack(slices: list[Slice], folder: Path) -> Image:
 
 def _check_steps(ordered: list[Slice], folder: Path) -> float:
     """Return the slice spacing in mm if it is even."""
-    places = np.array([_place(slice_) for slice_ in ordered])
+    places = np.array([_position(slice_) for slice_ in ordered])
     steps = np.diff(places)
     step = float(np.median(steps))
     if np.any(steps <= 0):
@@ -339,7 +329,7 @@ def _read_pixels(ordered: list[Slice], folder: Path) -> NDArray[Any]:
 
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames([str(slice_.path) for slice_ in ordered])
-    # The geometry was checked above; ITK warns of any rounding in it.
+    # The geometry was checked above; ITK warns even of rounding.
     shown = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     try:
@@ -354,7 +344,7 @@ def _read_pixels(ordered: list[Slice], folder: Path) -> NDArray[Any]:
     finally:
         SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
     if array.ndim != 3:
-        raise ScanRejected(f"{folder}: its slices are colour pictures; export the CT itself")
+        raise ScanRejected(f"{folder}: its slices are colour images; export the CT itself")
     for index, slice_ in enumerate(ordered):
         if slice_.padding_hu is not None and slice_.padding_hu < AIR_HU:
             plane = array[:, :, index]

@@ -1,7 +1,7 @@
-"""One scan in two collections, found by its voxels and by nothing else.
+"""Find one scan in two collections by its voxels.
 
-Names tell nothing: the thirty gl scans of VerSe'20 may well be scans of
-BenMicrosoft under other numbers, and no table says which.
+Names do not help: the thirty gl scans of VerSe'20 may be scans of BenMicrosoft under other
+numbers, and no table says which.
 """
 
 import hashlib
@@ -18,9 +18,8 @@ _HIGHEST_HU = 3071
 def voxel_hash(volume: Volume) -> str:
     """Return a digest of the voxels of a canonical CT, 64 hexadecimal digits.
 
-    Spacing and position do not count, since headers differ in rounding between
-    collections; nor does whatever is thinner than air, which is padding, or
-    denser than a 12-bit CT can hold.
+    Spacing and position do not count, since headers of collections differ in rounding. Values
+    below air, which are padding, and above those of a 12-bit CT are clipped.
     """
     hu = np.clip(np.rint(volume.array), AIR_HU, _HIGHEST_HU).astype("<i2")
     digest = hashlib.sha256(repr(hu.shape).encode())
@@ -36,25 +35,23 @@ def find_repeats(scans: Sequence[Scan], digests: Mapping[str, str]) -> dict[str,
     scans
         The cohort, in the order in which scans are preferred.
     digests
-        `voxel_hash` by scan id; scans without one are passed over.
+        `voxel_hash` by scan id; scans without one are left out.
     """
     first: dict[str, str] = {}
     repeats = {}
     for scan in scans:
-        digest = digests.get(scan.scan_id)
-        if digest is None:
-            continue
-        kept = first.setdefault(digest, scan.scan_id)
-        if kept != scan.scan_id:
-            repeats[scan.scan_id] = kept
+        if digest := digests.get(scan.scan_id):
+            kept = first.setdefault(digest, scan.scan_id)
+            if kept != scan.scan_id:
+                repeats[scan.scan_id] = kept
     return repeats
 
 
 def merge_patients(scans: Sequence[Scan], repeats: Mapping[str, str]) -> list[Scan]:
-    """Return the scans without repeats, people with two names under one of them.
+    """Return the scans without repeats, with one patient id for each person.
 
-    Two collections that share a scan share its patient: further scans of that
-    patient must not stand in another part of the split.
+    Two collections that share a scan share its patient, whose other scans must be in the same
+    part of the split.
     """
     patients = {scan.scan_id: scan.patient_id for scan in scans}
     leader = {patient: patient for patient in patients.values()}

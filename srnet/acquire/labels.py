@@ -8,28 +8,32 @@ from srnet.acquire.generated import generated_labels
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scan import GENERATED, Scan
 from srnet.core.rejection import raise_if_rejected
-from srnet.imaging.formats import Image, import_image
+from srnet.imaging.formats import import_image
 from srnet.imaging.volume import Grid
 
 
 def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:
-    """Return the labels of a scan, taken at the voxel centres of `grid`.
+    """Return the labels of a scan at the voxel centres of `grid`, uint8, 0 outside of them.
 
     Parameters
     ----------
     scan
         A row of the scan table that has labels.
     seed
-        Seed of the run; only generated scans depend on it.
+        Seed of the run, for generated scans.
     grid
-        Any grid in the patient; outside of the labels there is background, 0.
+        Any grid in the coordinates of the patient.
 
     Raises
     ------
     ScanRejected
-        If the file was refused at download, or is no image.
+        If the file was rejected at download, or is not an image.
     """
-    image = generated_labels(scan, seed) if scan.labels == GENERATED else _read(scan.labels)
+    if scan.labels == GENERATED:
+        image = generated_labels(scan, seed)
+    else:
+        raise_if_rejected(scan.labels)
+        image = check_geometry(import_image(scan.labels), scan.labels)
     index = np.linalg.inv(image.affine) @ grid.affine
     labels: NDArray[np.uint8] = affine_transform(
         np.rint(image.array).astype(np.uint8),
@@ -39,8 +43,3 @@ def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:
         order=0,
     )
     return labels
-
-
-def _read(path: str) -> Image:
-    raise_if_rejected(path)
-    return check_geometry(import_image(path), path)

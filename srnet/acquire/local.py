@@ -21,16 +21,13 @@ from srnet.imaging.volume import Volume, canonical
 
 LOG = logging.getLogger(__name__)
 
-_SHOWN = 5
-
 IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
 
 def list_source(settings: FolderSource) -> list[Scan]:
     """Return a scan for every image file and every folder of DICOM files.
 
-    Files are not opened, so that a file that is no image is found out by its
-    own job, and rejected there with the reason.
+    Files are not opened. The job of a file that is not an image rejects it with the reason.
 
     Raises
     ------
@@ -55,7 +52,7 @@ def list_source(settings: FolderSource) -> list[Scan]:
 
 
 def _labels(folder: Path, found: list[Path], rule: tuple[str, str] | None) -> dict[Path, str]:
-    """Return the scans, each with the file of its labels, which is itself no scan."""
+    """Return the scans, each with the file of its labels, which does not count as a scan."""
     if rule is None:
         return dict.fromkeys(found, "")
     partners = {
@@ -72,7 +69,7 @@ def _labels(folder: Path, found: list[Path], rule: tuple[str, str] | None) -> di
 def find_scans(folder: Path, include: str = "*") -> list[Path]:
     """Return the image files, DICOM folders and archives below `folder`, sorted."""
     if not folder.is_dir():
-        raise SrnetError(f"{folder}: is no folder; correct 'path' under cohort.sources")
+        raise SrnetError(f"{folder}: is not a folder; correct 'path' under cohort.sources")
     found = [
         path
         for path in sorted(_walk(folder))
@@ -88,7 +85,7 @@ def find_scans(folder: Path, include: str = "*") -> list[Path]:
 
 
 def files_of(path: Path) -> tuple[str, ...]:
-    """Return the files of a scan: an `.mhd` header has its voxels in another file beside it."""
+    """Return the files of a scan: beside an `.mhd` header, also the file with its voxels."""
     voxels = (path.with_suffix(ending) for ending in (".raw", ".zraw"))
     beside = filter(Path.is_file, voxels) if path.suffix.lower() == ".mhd" else ()
     return (str(path), *map(str, beside))
@@ -118,28 +115,24 @@ def read_path(path: Path) -> Image:
 
 def _read_archive(archive: Path) -> Image:
     with TemporaryDirectory(prefix="srnet-") as scratch:
-        # The scratch folder, which is another each time, is gone when a message is read.
+        # The scratch folder no longer exists when a message is read, so it is not named.
         try:
-            return _read_unpacked(archive, Path(scratch))
+            unpack(archive, Path(scratch))
+            found = sorted(_walk(Path(scratch)))
+            if len(found) != 1:
+                raise ScanRejected(
+                    f"{archive}: holds {len(found)} scans where one is expected; "
+                    "unpack it with `srnet scans unpack` and give the folder instead"
+                )
+            return read_path(found[0])
         except ScanRejected as rejection:
             raise ScanRejected(str(rejection).replace(scratch, str(archive))) from None
         except SrnetError as mistake:
             raise SrnetError(str(mistake).replace(scratch, str(Path(scratch).parent))) from None
 
 
-def _read_unpacked(archive: Path, scratch: Path) -> Image:
-    unpack(archive, scratch)
-    found = sorted(_walk(scratch))
-    if len(found) != 1:
-        raise ScanRejected(
-            f"{archive}: holds {len(found)} scans where one is expected; "
-            "unpack it with `srnet scans unpack` and give the folder instead"
-        )
-    return read_path(found[0])
-
-
 def only_scan(folder: Path) -> Path:
-    """Return the one scan that a folder is or holds, at whatever depth.
+    """Return the only scan that a folder is, or holds at any depth.
 
     Raises
     ------
@@ -150,13 +143,13 @@ def only_scan(folder: Path) -> Path:
         return folder
     found = [path.relative_to(folder).as_posix() for path in find_scans(folder)]
     if len(found) > 1:
-        shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+        shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
         raise SrnetError(f"{folder}: holds {len(found)} scans ({shown}); give one of them")
     return folder / found[0]
 
 
 def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield the scans below a folder; links are followed, but never round in a circle."""
+    """Yield the scans below a folder; links are followed, but not to a folder above."""
     real = folder.resolve()
     if real in above:
         return
@@ -169,20 +162,24 @@ def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
             yield from _walk(path, above | {real})
         elif not path.exists():
             LOG.warning(
-                "%s: is left out, a link to nothing; restore its target or remove it", path
+                "%s: is a link whose target is missing and is left out; restore or remove it", path
             )
         elif path.name.lower().endswith((*IMAGES, *ARCHIVES)):
             yield path
 
 
 def scan_ids(paths: list[Path]) -> list[str]:
-    """Return a unique id made of each path; a hash tells apart what would collide."""
-    plain = [_plain_id(path) for path in paths]
+    """Return an id for each path, with a hash of the path where two would be equal."""
+    plain = [re.sub(r"[^A-Za-z0-9._-]", "-", _flat(p)).lstrip("._-") or "scan" for p in paths]
     times = Counter(plain)
     return [
         name if times[name] == 1 else f"{name}-{_short_hash(path)}"
         for name, path in zip(plain, paths, strict=True)
     ]
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(path.as_posix().encode()).hexdigest()[:6]
 
 
 def stem(name: str) -> str:
@@ -192,22 +189,14 @@ def stem(name: str) -> str:
     return name[: len(name) - len(longest)]
 
 
-def _plain_id(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "-", _flat(path)).lstrip("._-") or "scan"
-
-
 def _flat(path: Path) -> str:
-    """Return a path within the folder as one name: what scan and patient are told by."""
+    """Return a path within the folder as one name, from which scan id and patient are made."""
     return stem(path.as_posix()).replace("/", "_")
 
 
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(path.as_posix().encode()).hexdigest()[:6]
-
-
 def _patient(name: str, pattern: str) -> str:
-    """Return the patient by the name as it is written, whatever an id may hold of it."""
-    # Names of another encoding than the system's hold bytes that no text file takes.
+    """Return the patient that a pattern finds in the name of a scan."""
+    # A file name in another encoding than the system's holds bytes that UTF-8 cannot write.
     name = os.fsencode(name).decode(errors="backslashreplace")
     match = re.search(pattern, name)
     if match is None or not match.group(1):

@@ -50,7 +50,7 @@ class FolderSource(Settings):
         try:
             groups = re.compile(pattern).groups
         except re.error as mistake:
-            raise ValueError(f"it is no regular expression: {mistake}") from None
+            raise ValueError(f"not a regular expression: {mistake}") from None
         if groups < 1:
             raise ValueError("it needs a group in parentheses that holds the patient")
         return pattern
@@ -61,7 +61,7 @@ class FolderSource(Settings):
         try:
             re.sub(*rule or ("", ""), "")
         except re.error as mistake:
-            raise ValueError(f"it is no regular expression and replacement: {mistake}") from None
+            raise ValueError(f"not a regular expression and replacement: {mistake}") from None
         return rule
 
 

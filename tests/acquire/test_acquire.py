@@ -1,12 +1,13 @@
-"""One folder with everything that goes wrong, among scans that are right."""
+"""The scans of a cohort, and one folder of good and unusable scans that are read."""
 
 import nibabel
 import numpy as np
 import pytest
 
-from srnet.acquire.acquire import acquire, list_scans
+from srnet.acquire.acquire import SOURCES, acquire, find_source, list_scans
+from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings
-from srnet.core.errors import ScanRejected
+from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.volume import read_volume, write_volume
 
 REASONS = {
@@ -19,6 +20,47 @@ REASONS = {
     "notes": "cannot be read as an image",
     "zero": "voxel size 2 x 2 x 0 mm is zero, negative or not a number",
 }
+
+
+def cohort(*sources):
+    return CohortSettings.parse({"sources": list(sources)})
+
+
+def test_every_source_offers_what_the_registry_promises():
+    for kind in SOURCES:
+        module = find_source(kind)
+        assert callable(module.list_source)
+        assert callable(module.read)
+
+
+def test_an_unknown_source_names_the_known_ones():
+    with pytest.raises(
+        SrnetError, match=r"'mars' is not a source of scans; sources: phantom, folder"
+    ):
+        find_source("mars")
+
+
+def test_growing_a_generated_cohort_keeps_its_first_rows():
+    few = list_scans(cohort({"kind": "phantom", "count": 5}))
+    many = list_scans(cohort({"kind": "phantom", "count": 50}))
+    assert many[:5] == few
+    assert len({scan.scan_id for scan in many}) == 50
+
+
+def test_regions_are_taken_in_turn():
+    scans = list_scans(cohort({"kind": "phantom", "count": 4, "regions": ["lumbar", "whole"]}))
+    assert [scan.region for scan in scans] == ["lumbar", "whole", "lumbar", "whole"]
+
+
+def test_one_id_for_two_scans_is_refused(tmp_path):
+    (tmp_path / "phantom0001.nii").touch()
+    with pytest.raises(SrnetError, match=r"'phantom0001' stands for 2 scans.*rename one file"):
+        list_scans(cohort({"kind": "phantom"}, {"kind": "folder", "path": str(tmp_path)}))
+
+
+def test_rows_survive_params():
+    for scan in list_scans(cohort({"kind": "phantom", "count": 3})):
+        assert Scan.parse({**scan.plain(), "labels": scan.labels}) == scan
 
 
 @pytest.fixture
@@ -39,8 +81,8 @@ def scans(tmp_path, tiny_ct, write_nifti):
     raw = bytearray((tmp_path / "zero.nii").read_bytes())
     raw[88:92] = np.float32(0).tobytes()
     (tmp_path / "zero.nii").write_bytes(raw)
-    source = {"kind": "folder", "path": str(tmp_path)}
-    return {s.scan_id: s for s in list_scans(CohortSettings.parse({"sources": [source]}))}
+    found = list_scans(cohort({"kind": "folder", "path": str(tmp_path)}))
+    return {scan.scan_id: scan for scan in found}
 
 
 def test_every_bad_scan_is_named_with_its_reason_and_the_good_ones_pass(scans, tmp_path):
@@ -63,7 +105,7 @@ def test_what_is_written_is_what_was_acquired(scans, tmp_path):
 @pytest.mark.slow
 def test_real_scans_pass_and_their_label_maps_do_not(srnet_data):
     source = {"kind": "folder", "path": str(srnet_data / "ct"), "include": "t*"}
-    scans = list_scans(CohortSettings.parse({"sources": [source]}))
+    scans = list_scans(cohort(source))
     refused: dict[str, str] = {}
     spacing: dict[str, tuple[float, ...]] = {}
     for scan in scans:

@@ -228,7 +228,7 @@ def test_colour_pictures_are_refused(tiny_ct, tmp_path):
         "PixelData": bytes(44 * 40 * 3),
     }
     changed(folder, **colours, RescaleSlope=None, RescaleIntercept=None, PixelPaddingValue=None)
-    with pytest.raises(ScanRejected, match="its slices are colour pictures"):
+    with pytest.raises(ScanRejected, match="its slices are colour images"):
         read_series(folder)
 
 

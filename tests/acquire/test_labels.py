@@ -39,7 +39,7 @@ def test_a_folder_pairs_scans_with_labels_by_a_rule(tmp_path):
 
 @pytest.mark.parametrize("rule", [["(", "x"], ["x", r"\1"]])
 def test_a_broken_rule_is_refused_in_the_settings(tmp_path, rule):
-    with pytest.raises(SrnetError, match="no regular expression and replacement"):
+    with pytest.raises(SrnetError, match="not a regular expression and replacement"):
         settings(tmp_path, rule)
 
 

@@ -1,4 +1,4 @@
-"""Folders of the user's own: what becomes a scan, and what it is called."""
+"""A folder of the user's own: which files become scans, and their names and patients."""
 
 import os
 from pathlib import Path
@@ -96,11 +96,11 @@ def test_a_link_to_nothing_is_left_out_and_named_once(tmp_path, caplog):
     (tmp_path / "series").symlink_to("/nowhere")
     assert [scan.scan_id for scan in list_source(settings(tmp_path))] == ["a"]
     told = sorted(line.getMessage() for line in caplog.records)
-    end = "is left out, a link to nothing; restore its target or remove it"
+    end = "is a link whose target is missing and is left out; restore or remove it"
     assert told == [f"{tmp_path / name}: {end}" for name in ("gone.nii.gz", "series")]
 
 
-def test_a_link_is_followed_but_not_round_in_a_circle(tmp_path):
+def test_a_link_is_followed_but_not_to_a_folder_above(tmp_path):
     touch(tmp_path, "in/p1/ct.nii", "elsewhere/ct.nii")
     (tmp_path / "in" / "self").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "p1" / "up").symlink_to(tmp_path / "in")
@@ -116,7 +116,9 @@ def test_a_pattern_that_finds_no_patient_says_so(tmp_path):
         list_source(settings(tmp_path, patient_pattern=r"(p\d+)"))
 
 
-@pytest.mark.parametrize(("pattern", "reason"), [("(", "no regular expression"), ("x", "a group")])
+@pytest.mark.parametrize(
+    ("pattern", "reason"), [("(", "not a regular expression"), ("x", "a group")]
+)
 def test_a_broken_pattern_is_refused_in_the_settings(pattern, reason):
     with pytest.raises(SrnetError, match=reason):
         FolderSource.parse({"path": ".", "patient_pattern": pattern})
@@ -128,12 +130,12 @@ def test_include_and_limit_choose(tmp_path):
     assert [scan.scan_id for scan in scans] == ["kbp-0", "kbp-1", "kbp-2", "kbp-3"]
 
 
-def test_a_missing_folder_teaches(tmp_path):
-    with pytest.raises(SrnetError, match=r"nowhere: is no folder; correct 'path'"):
+def test_a_missing_folder_is_named_with_the_setting_to_correct(tmp_path):
+    with pytest.raises(SrnetError, match=r"nowhere: is not a folder; correct 'path'"):
         list_source(settings(tmp_path / "nowhere"))
 
 
-def test_an_empty_folder_teaches(tmp_path):
+def test_a_folder_without_scans_says_what_to_put_there(tmp_path):
     touch(tmp_path, "README.txt")
     with pytest.raises(SrnetError, match=r"holds no scan that matches '\*'; put \*\.nii, "):
         list_source(settings(tmp_path))

@@ -1,6 +1,4 @@
-"""The table of public scans, and how the publisher's listing fills it."""
-
-from pathlib import Path
+"""Filling the table of public scans from the listing of OSF."""
 
 import pytest
 
@@ -11,7 +9,6 @@ from srnet.commands.main import main
 from srnet.config.cohort import CohortSettings
 from srnet.core.errors import SrnetError
 
-TABLE = Path(__file__).parents[2] / "config" / "scans.tsv"
 NODE = NODES["verse20"]
 ROOT = f"/nodes/{NODE}/files/osfstorage/?page[size]=100"
 NAMES = (
@@ -25,7 +22,7 @@ NAMES = (
 
 @pytest.fixture
 def osf(site):
-    """A listing with two pages, a folder a subject, and files that are no CT."""
+    """Return a listing with two pages, folders of subjects, and files that are not CTs."""
     for name in NAMES:
         site.files[f"/d/{name}"] = name.encode() * 100
     site.files["/d/mask"] = b"mask"
@@ -46,32 +43,6 @@ def row(name, **changes):
         "licence": "CC-BY-SA-4.0",
     }
     return PublicScan.parse({**values, **changes})
-
-
-def test_the_committed_table_has_the_published_counts():
-    rows = read_table(TABLE)
-    scans = {
-        release: {r.physical_id for r in rows if r.release == release}
-        for release in ("verse19", "verse20")
-    }
-    assert [len(scans["verse19"]), len(scans["verse20"])] == [160, 319]
-    assert len(scans["verse19"] & scans["verse20"]) == 105
-    assert len(scans["verse19"] | scans["verse20"]) == 374
-    assert len({r.patient_id for r in rows}) == 355
-    # 37 scans are several of one patient, as their file names say with "split-".
-    assert len({r.physical_id for r in rows if r.physical_id != r.patient_id}) == 37
-    restricted = [r for r in rows if r.licence == "CC-BY-NC-ND"]
-    assert len(restricted) == 30
-    assert all(r.patient_id.startswith("gl") and r.release == "verse20" for r in restricted)
-
-
-def test_the_committed_table_invents_no_address():
-    assert all(not r.url and not r.sha256 and not r.osf_file_id for r in read_table(TABLE))
-
-
-def test_a_table_survives_writing(tmp_path):
-    write_table(tmp_path / "t.tsv", read_table(TABLE))
-    assert (tmp_path / "t.tsv").read_bytes() == TABLE.read_bytes()
 
 
 def test_refresh_fills_addresses_lengths_and_digests(osf, client):
@@ -98,7 +69,9 @@ def test_refresh_finds_the_vertebra_labels_beside_the_scan(osf, client, tmp_path
     assert (found.labels_url, found.labels_bytes) == (osf.address + "/d/labels", 300)
     assert found.labels_sha256 == osf.digest("/d/labels")
     write_table(tmp_path / "t.tsv", filled)
-    scans = list_scans(cohort(tmp_path / "t.tsv", tmp_path))
+    source = {"kind": "verse20", "table": str(tmp_path / "t.tsv")}
+    settings = {"sources": [source], "downloads": str(tmp_path / "scans")}
+    scans = list_scans(CohortSettings.parse(settings))
     labels = {scan.scan_id: scan.labels for scan in scans}
     assert labels.pop("verse20-verse090").endswith("scans/verse20-verse090/labels.nii.gz")
     assert set(labels.values()) == {""}
@@ -110,7 +83,7 @@ def test_refresh_follows_pages_folders_and_is_throttled(osf, client):
     assert len([pause for pause in client.pauses if 0.5 < pause <= 0.8]) == 3
 
 
-def test_refresh_outlasts_a_busy_api(osf, client):
+def test_refresh_tries_again_while_the_api_is_busy(osf, client):
     osf.faults["/f/1"] = [429, 429]
     assert len(refresh([], client, "verse20", osf.address)) == 5
     assert client.pauses.count(7.0) == 2
@@ -128,13 +101,13 @@ def test_refresh_is_stable(osf, client):
     assert refresh(once, client, "verse20", osf.address) == once
 
 
-def test_another_api_is_not_taken_for_osf(site, client):
+def test_an_answer_in_another_form_is_an_error(site, client):
     site.pages[ROOT] = {"message": "hello"}
     with pytest.raises(SrnetError, match="the answer lacks 'data'; the API has changed"):
         refresh([], client, "verse20", site.address)
 
 
-def test_an_empty_node_is_an_error_and_no_empty_table(site, client):
+def test_a_node_without_scans_is_an_error(site, client):
     site.add_folder(ROOT, [])
     with pytest.raises(SrnetError, match=f"node {NODE} of verse20 lists no sub-"):
         refresh([], client, "verse20", site.address)
@@ -143,62 +116,6 @@ def test_an_empty_node_is_an_error_and_no_empty_table(site, client):
 def test_a_node_that_is_gone_is_named(site, client):
     with pytest.raises(SrnetError, match=rf"nodes/{NODE}/.*the server answered 404; check the"):
         refresh([], client, "verse20", site.address)
-
-
-def test_a_wrong_row_is_named_by_its_line(tmp_path):
-    lines = TABLE.read_text(encoding="utf-8").splitlines()
-    lines[2] = lines[2].replace("yes", "maybe")
-    (tmp_path / "t.tsv").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(SrnetError, match=r"t\.tsv, line 3: configuration: 'include' is 'maybe'"):
-        read_table(tmp_path / "t.tsv")
-
-
-def cohort(table, tmp_path, **changes):
-    return CohortSettings.parse(
-        {
-            "sources": [{"kind": kind, "table": str(table)} for kind in ("verse20", "verse19")],
-            "downloads": str(tmp_path / "scans"),
-            **changes,
-        }
-    )
-
-
-def test_a_table_without_addresses_says_what_to_run(tmp_path):
-    message = r"319 scans of verse20 have no address yet, .* run `srnet scans refresh`"
-    with pytest.raises(SrnetError, match=message):
-        list_scans(cohort(TABLE, tmp_path))
-
-
-@pytest.fixture
-def addressed(tmp_path):
-    """The committed table as a refresh would leave it."""
-    rows = [
-        r.model_copy(update={"url": f"https://osf.io/download/{r.scan_id}/"})
-        for r in read_table(TABLE)
-    ]
-    write_table(tmp_path / "scans.tsv", rows)
-    return tmp_path / "scans.tsv"
-
-
-def test_distinct_counting_takes_each_physical_scan_once(addressed, tmp_path):
-    scans = list_scans(cohort(addressed, tmp_path))
-    assert len(scans) == 374
-    assert len({scan.patient_id for scan in scans}) == 355
-    # The release that is listed first is kept.
-    assert sum(scan.source == "verse20" for scan in scans) == 319
-    assert scans[0].files == (str(tmp_path / "scans" / scans[0].scan_id / "ct.nii.gz"),)
-
-
-def test_paper_counting_keeps_the_repeats(addressed, tmp_path):
-    scans = list_scans(cohort(addressed, tmp_path, counting="paper"))
-    assert len(scans) == 160 + 319
-    assert len({scan.scan_id for scan in scans}) == 479
-    assert len({scan.patient_id for scan in scans}) == 355
-
-
-def test_restricted_scans_can_be_left_out(addressed):
-    source = {"kind": "verse20", "table": str(addressed), "non_commercial": False}
-    assert len(list_scans(CohortSettings.parse({"sources": [source]}))) == 289
 
 
 def test_from_listing_to_volume(site, client, tmp_path, tiny_ct, write_nifti):
@@ -222,7 +139,7 @@ def test_the_command_writes_the_table(osf, tmp_path, capsys):
     assert len(read_table(tmp_path / "t.tsv")) == 6
 
 
-def test_a_release_that_is_listed_outlasts_the_failure_of_the_next(osf, tmp_path, capsys):
+def test_a_release_that_is_listed_is_kept_when_the_next_fails(osf, tmp_path, capsys):
     """Without a token the second release is hours away."""
     table = tmp_path / "t.tsv"
     write_table(table, [row("verse512")])
@@ -235,8 +152,8 @@ def test_a_release_that_is_listed_outlasts_the_failure_of_the_next(osf, tmp_path
     assert {r.scan_id for r in read_table(table)} == {"verse20-verse512", "verse19-verse004"}
 
 
-def test_a_server_that_answers_so_many_questions_an_hour_is_listed_in_full(osf, client):
-    """Every question is put off once, and the tries of one do not count for the next."""
+def test_a_server_that_limits_requests_an_hour_is_listed_in_full(osf, client):
+    """Every request is postponed, and the tries of one do not count for the next."""
     osf.retry_after = "3600"
     osf.faults = {path: [429, 429] for path in (ROOT, "/page/2", "/f/1", "/f/2")}
     assert len(refresh([], client, "verse20", osf.address)) == 5

@@ -24,24 +24,12 @@ from srnet.imaging.volume import AIR_HU
 LOG = logging.getLogger(__name__)
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
-_TAGS = (
-    "Modality",
-    "ImageType",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "SeriesDescription",
-    "AcquisitionNumber",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "PixelPaddingValue",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "GantryDetectorTilt",
-)
+_TAGS = [
+    *("Modality", "ImageType", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
+    *("AcquisitionNumber", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"),
+    *("Rows", "Columns", "NumberOfFrames", "PixelPaddingValue"),
+    *("RescaleSlope", "RescaleIntercept", "GantryDetectorTilt"),
+]
 _SCALE = ("RescaleSlope", "RescaleIntercept")
 _SMALLEST_STACK = 4
 # Positions have few decimals; a tenth of a step tolerates their rounding but no missing slice.
@@ -88,8 +76,7 @@ class Slice:
     @property
     def normal(self) -> NDArray[np.float64]:
         """Return the unit vector across the slice, LPS."""
-        cross: NDArray[np.float64] = np.cross(self.orientation[:3], self.orientation[3:])
-        return cross
+        return np.asarray(np.cross(self.orientation[:3], self.orientation[3:]))
 
 
 def has_dicom(folder: Path) -> bool:
@@ -181,7 +168,7 @@ def _read_header(path: Path) -> Slice | None:
     if not _may_be_slice(path):
         return None
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
         return _to_slice(path, header) if header.get("Modality") else None
     except (InvalidDicomError, EOFError):
         return None

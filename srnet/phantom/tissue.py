@@ -4,7 +4,7 @@ Later parts are painted over earlier ones, weighted by the share of each voxel t
 that borders show partial volume.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -61,7 +61,25 @@ _ORGANS: tuple[Organ, ...] = (
     (-880, "T12", (-64, 88), (22, 9, 26)),
 )
 
-_PSOAS = ((28, -8), (32, -5), (37, 0), (43, 6), (50, 14), (60, 28))
+Pipe = Mapping[str, tuple[float, float, float]]
+"""By level: right and anterior of the column, and radius, mm in an average adult."""
+
+_AIRWAYS: tuple[Pipe, ...] = (
+    {"C1": (0, 24, 9), "C3": (0, 24, 9), "C5": (0, 27, 7), "C7": (0, 28, 8)},
+    {"C7": (0, 28, 8), "T2": (1, 32, 8.5), "T5": (2, 36, 8.5)},
+    {"T5": (2, 36, 7), "T6": (34, 32, 5.5)},
+    {"T5": (2, 36, 7), "T6": (-34, 32, 5.5)},
+)
+_AORTA: Pipe = {
+    **{"T4": (-14, 52, 13), "T5": (-24, 22, 12.5), "T8": (-22, 26, 12)},
+    **{"T12": (-10, 32, 11), "L2": (-8, 32, 10), "L4": (-5, 32, 9)},
+}
+_CAVA: Pipe = {"T10": (22, 36, 11), "L1": (20, 32, 11), "L4": (17, 31, 10)}
+_PSOAS: Pipe = {
+    **{"L1": (28, -8, 6), "L2": (32, -5, 10), "L3": (37, 0, 14)},
+    **{"L4": (43, 6, 17), "L5": (50, 14, 19), "S1": (60, 28, 18)},
+}
+_CAROTID: Pipe = {"C2": (32, 16, 4.5), "C6": (34, 22, 5)}
 
 
 @dataclass(frozen=True)
@@ -111,8 +129,7 @@ def draw_tissue(
     _draw_chest(canvas, person, column, rng)
     _draw_abdomen(canvas, person, column, depth_below_skin)
     _draw_organs(canvas, person, column, rng)
-    _draw_airways(canvas, person, column)
-    _draw_vessels(canvas, person, column)
+    _draw_pipes(canvas, person, column)
     _draw_column(canvas, person, column)
     for rib in ribs(person, column):
         if rib.cartilage:
@@ -226,8 +243,7 @@ def _draw_organs(
     canvas: Canvas, person: Person, column: SpinalColumn, rng: np.random.Generator
 ) -> None:
     for value, level, place, half in (*_ORGANS, *_bowel(rng)):
-        (centre,) = _beside(person, column, [level], [place])
-        frame = Frame(centre, np.eye(3))
+        frame = Frame(_beside(person, column, level, *place), np.eye(3))
         size = np.array(half) * person.size
         reach = size + canvas.lattice.step_mm
         shape = partial(ellipsoid, centre=(0.0, 0.0, 0.0), half=size.tolist())
@@ -249,56 +265,25 @@ def _bowel(rng: np.random.Generator) -> list[Organ]:
 
 
 def _beside(
-    person: Person,
-    column: SpinalColumn,
-    levels: Sequence[str],
-    offsets: Sequence[tuple[float, float]],
-) -> list[NDArray[np.float64]]:
-    """Return world points at (right, anterior) offsets from the centres of vertebrae."""
-    points = []
-    for level, offset in zip(levels, offsets, strict=True):
-        z = column.height_of(level)
-        x, y = (
-            float(column.centre_line(np.array([z]), axis)[0]) + offset[axis] * person.size
-            for axis in (0, 1)
-        )
-        points.append(np.array([x, y, z]))
-    return points
+    person: Person, column: SpinalColumn, level: str, right: float, front: float
+) -> NDArray[np.float64]:
+    """Return the world point at a distance to the right and front of a vertebra's centre."""
+    z = column.height_of(level)
+    x, y = (float(column.centre_line(np.array([z]), axis)[0]) for axis in (0, 1))
+    return np.array([x + right * person.size, y + front * person.size, z])
 
 
-def _draw_airways(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
-    throat = _beside(
-        person, column, ("C1", "C3", "C5", "C7"), ((0, 24), (0, 24), (0, 27), (0, 28))
-    )
-    canvas.pipe(throat, (9, 9, 7, 8), AIR)
-    trachea = _beside(person, column, ("C7", "T2", "T5"), ((0, 28), (1, 32), (2, 36)))
-    canvas.pipe(trachea, (8, 8.5, 8.5), AIR)
-    for side in (1, -1):
-        bronchus = _beside(person, column, ("T5", "T6"), ((2, 36), (side * 34, 32)))
-        canvas.pipe(bronchus, (7, 5.5), AIR)
-
-
-def _draw_vessels(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+def _draw_pipes(canvas: Canvas, person: Person, column: SpinalColumn) -> None:
+    """Draw the airways, the large vessels and the psoas muscles."""
     blood = 45 + person.contrast_hu
-    aorta = _beside(
-        person,
-        column,
-        ("T4", "T5", "T8", "T12", "L2", "L4"),
-        ((-14, 52), (-24, 22), (-22, 26), (-10, 32), (-8, 32), (-5, 32)),
-    )
-    canvas.pipe(aorta, (13, 12.5, 12, 11, 10, 9), blood)
-    cava = _beside(person, column, ("T10", "L1", "L4"), ((22, 36), (20, 32), (17, 31)))
-    canvas.pipe(cava, (11, 11, 10), 45 + person.contrast_hu * 0.4)
-    for side in (1, -1):
-        psoas = _beside(
-            person,
-            column,
-            ("L1", "L2", "L3", "L4", "L5", "S1"),
-            [(side * x, y) for x, y in _PSOAS],
-        )
-        canvas.pipe(psoas, (6, 10, 14, 17, 19, 18), 58)
-        neck = _beside(person, column, ("C2", "C6"), ((side * 32, 16), (side * 34, 22)))
-        canvas.pipe(neck, (4.5, 5), blood)
+    pipes = [(AIR, pipe) for pipe in _AIRWAYS]
+    pipes += [(blood, _AORTA), (45 + person.contrast_hu * 0.4, _CAVA)]
+    for value, right_one in ((58.0, _PSOAS), (blood, _CAROTID)):
+        left_one = {level: (-x, y, radius) for level, (x, y, radius) in right_one.items()}
+        pipes += [(value, right_one), (value, left_one)]
+    for value, pipe in pipes:
+        path = [_beside(person, column, level, x, y) for level, (x, y, _) in pipe.items()]
+        canvas.pipe(path, [radius for *_, radius in pipe.values()], value)
 
 
 def _draw_column(canvas: Canvas, person: Person, column: SpinalColumn) -> None:

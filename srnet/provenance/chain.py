@@ -82,7 +82,7 @@ class Chain:
                 found[entry["path"]].add(artifact)
         return found
 
-    def downstream(self, files: Iterable[str]) -> list[str]:
+    def downstream(self, files: Iterable[str]) -> tuple[str, ...]:
         """Return every artifact that was made from any of `files`, directly or not."""
         found: set[str] = set()
         waiting = list(files)
@@ -90,7 +90,7 @@ class Chain:
             fresh = self.dependants.get(waiting.pop(), set()) - found
             found |= fresh
             waiting.extend(fresh)
-        return sorted(found)
+        return tuple(sorted(found))
 
     def upstream(self, *artifacts: str) -> Iterator[str]:
         """Yield `artifacts` and every recorded artifact that went into them, once each."""

@@ -74,6 +74,7 @@ class Verdict:
     apart: tuple[str, ...] = ()
 
 
+Places = Mapping[str, Path]
 Seen = Mapping[Path, Content | None]
 
 
@@ -156,17 +157,16 @@ def _difference(expected: Record, seen: Content | None) -> tuple[str, str, str] 
         n for n in files.keys() | seen.files.keys() if files.get(n) != seen.files.get(n)
     )
     which = f"{len(unequal)} of its files differ, such as {unequal[0]}: " if unequal else ""
-    return (
-        "changed",
-        expected["path"],
+    reason = (
         f"{which}sha256 is {seen.sha256[:16]}... of {seen.bytes} bytes, "
-        f"was {expected['sha256'][:16]}... of {expected['bytes']} bytes",
+        f"was {expected['sha256'][:16]}... of {expected['bytes']} bytes"
     )
+    return "changed", expected["path"], reason
 
 
 def _damaged_records(chain: Chain) -> Iterator[AuditFinding]:
     for name, reason in chain.damaged.items():
-        yield AuditFinding("record", name, reason, tuple(chain.downstream([name])))
+        yield AuditFinding("record", name, reason, chain.downstream([name]))
 
 
 def _unrecorded(chain: Chain) -> dict[str, str]:
@@ -187,8 +187,8 @@ def _missing_records(chain: Chain) -> Iterator[AuditFinding]:
         there = chain.file(find_output(record, name), record).exists()
         what = "its record is missing" if there else "file and record are missing"
         reason = f"{what}; the job that made it also made {beside}"
-        made = tuple(chain.downstream([name]))
-        yield AuditFinding("record" if there else "lost", name, reason, made)
+        kind = "record" if there else "lost"
+        yield AuditFinding(kind, name, reason, chain.downstream([name]))
 
 
 def _changed_runs(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
@@ -199,28 +199,26 @@ def _changed_runs(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
             made_by[str(record["run"])].append(name)
     others = {path.stem for path in chain.store.runs()} if whole else set()
     for run in sorted({*made_by, *others} - chain.runs.keys()):
-        yield from _unsound(chain, chain.store.run_path(run), made_by[run])
+        yield _damaged(chain, chain.store.run_path(run), made_by[run])
 
 
-def _unsound(chain: Chain, path: Path, made: Iterable[str]) -> Iterator[AuditFinding]:
-    """Say what is wrong with the facts of a run or a list of source files."""
+def _damaged(chain: Chain, path: Path, made: Iterable[str]) -> AuditFinding:
+    """Return what is wrong with the facts of a run or a list of source files."""
     try:
         chain.store.read(path)
         reason = "its content is not what its name stands for"
     except SrnetError as damage:
         reason = str(damage)
     name = path.relative_to(chain.store.results).as_posix()
-    yield AuditFinding("record", name, reason, tuple(made))
+    return AuditFinding("record", name, reason, tuple(made))
 
 
-def _changed_artifacts(
-    chain: Chain, places: Mapping[str, Path], seen: Seen
-) -> Iterator[AuditFinding]:
+def _changed_artifacts(chain: Chain, places: Places, seen: Seen) -> Iterator[AuditFinding]:
     for name, place in places.items():
         expected = chain.output(name)
         difference = _difference(expected, seen[place])
         if difference and not (expected.get("temporary") and seen[place] is None):
-            yield AuditFinding(*difference, tuple(chain.downstream([name])))
+            yield AuditFinding(*difference, chain.downstream([name]))
 
 
 def _changed_sources(
@@ -234,9 +232,7 @@ def _changed_sources(
             yield AuditFinding(*difference, tuple(made))
 
 
-def _stale_artifacts(
-    chain: Chain, places: Mapping[str, Path], seen: Seen
-) -> Iterator[AuditFinding]:
+def _stale_artifacts(chain: Chain, places: Places, seen: Seen) -> Iterator[AuditFinding]:
     """Find artifacts that were made from an earlier version of another one."""
     for name, record in chain.records.items():
         if seen[places[name]] is None and not chain.output(name).get("temporary"):
@@ -249,7 +245,7 @@ def _stale_artifacts(
         ]
         if renewed:
             reason = f"made from another version of {', '.join(renewed)}"
-            yield AuditFinding("stale", name, reason, tuple(chain.downstream([name])))
+            yield AuditFinding("stale", name, reason, chain.downstream([name]))
 
 
 def _changed_code(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
@@ -260,14 +256,14 @@ def _changed_code(chain: Chain, whole: bool) -> Iterator[AuditFinding]:
     edited: dict[tuple[str, str], set[str]] = defaultdict(set)
     others = {path.stem for path in chain.store.listings()} if whole else set()
     for digest in sorted({*made_by, *others}):
-        made = made_by[digest]
-        if not chain.store.code_path(digest).is_file():
-            yield AuditFinding("code", digest, "its source files are not on record", tuple(made))
+        made, path = made_by[digest], chain.store.code_path(digest)
+        if not path.is_file():
+            yield AuditFinding("code", digest, "its source files are not listed", tuple(made))
             continue
         try:
             listing = read_listing(chain.store, digest)
         except SrnetError:
-            yield from _unsound(chain, chain.store.code_path(digest), made)
+            yield _damaged(chain, path, made)
             continue
         for file, expected in listing.items() if made else ():
             now = source_digest(file)
@@ -287,6 +283,4 @@ def _added_files(chain: Chain) -> Iterator[AuditFinding]:
         by_product = is_partial(name) or any(fnmatch(name, pattern) for pattern in BY_PRODUCTS)
         folder = path.is_dir() and not path.is_symlink()
         if not folder and not by_product and name not in recorded:
-            yield AuditFinding(
-                "added", name, "no job recorded it", tuple(chain.downstream([name]))
-            )
+            yield AuditFinding("added", name, "no job recorded it", chain.downstream([name]))

@@ -12,6 +12,7 @@ by the centre of the upper cluster and by the amount of what was found.
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,10 +167,24 @@ def cluster_histogram(
     """
     from sklearn.cluster import KMeans
 
-    # Lloyd's iterations rest in local optima: of many starts, always the same ones, the best is
-    # taken.
-    kmeans = KMeans(clusters, n_init=30, max_iter=1000, tol=0, random_state=0)
-    labels = kmeans.fit_predict(values[:, None].astype(np.float64), sample_weight=counts)
+    points = values[:, None].astype(np.float64)
+
+    def fit(init: Any, starts: int) -> KMeans:
+        kmeans = KMeans(clusters, init=init, n_init=starts, max_iter=1000, tol=0, random_state=0)
+        return kmeans.fit(points, sample_weight=counts)
+
+    def start_nearby(
+        shifted: NDArray[np.float64], _clusters: int, random_state: np.random.RandomState
+    ) -> NDArray[np.float64]:
+        # scikit-learn hands over the points shifted to a mean of zero.
+        offset = shifted[0] - points[0]
+        nearby: NDArray[np.float64] = first.cluster_centers_ + offset
+        return nearby + random_state.uniform(-4, 4, nearby.shape)
+
+    # Lloyd's iterations rest where no level of HU changes sides, which is often 1 HU short of the
+    # optimum: starts all around the best of a first round find it.
+    first = fit("k-means++", 10)
+    labels = min(first, fit(start_nearby, 20), key=lambda kmeans: kmeans.inertia_).labels_
     members = [labels == cluster for cluster in range(clusters)]
     # Means of integers: the same on every machine.
     return np.sort([np.sum((counts * values)[m]) / np.sum(counts[m]) for m in members])

@@ -33,12 +33,12 @@ def described(snakemake: Snakemake) -> Job:
         rule=snakemake.rule,
         wildcards=dict(snakemake.wildcards.items()),
         params=dict(snakemake.params.items()),
-        inputs=_by_name(snakemake.input),
-        outputs=_by_name(snakemake.output),
+        inputs=by_name(snakemake.input),
+        outputs=by_name(snakemake.output),
         threads=snakemake.threads,
         resources=dict(snakemake.resources.items()),
     )
 
 
-def _by_name(files: Namedlist) -> Mapping[str, list[str]]:
+def by_name(files: Namedlist) -> Mapping[str, list[str]]:
     return {name: [one] if isinstance(one, str) else list(one) for name, one in files.items()}

@@ -1,13 +1,12 @@
 """Count the parameters and operations of the methods."""
 
 from _job import job
-from pydantic import TypeAdapter
 
-from srnet.config.nets import Net
+from srnet.config.nets import parse_net
 from srnet.evaluate.measure_flops import measure_flops, write_flops
 
 with job(snakemake):
-    nets = TypeAdapter(dict[str, Net]).validate_python(snakemake.params.nets)
+    nets = {method: parse_net(net) for method, net in snakemake.params.nets.items()}
     size = snakemake.params.size
     write_flops(
         snakemake.output.flops,

@@ -1,16 +1,15 @@
 """Train one method."""
 
 from _job import job
-from pydantic import TypeAdapter
 
-from srnet.config.nets import Net
+from srnet.config.nets import parse_net
 from srnet.config.train import TrainSettings
 from srnet.train.train import TrainingRun, train
 
 with job(snakemake):
     params = snakemake.params
     run = TrainingRun(
-        net=TypeAdapter(Net).validate_python(params.net),
+        net=parse_net(params.net),
         settings=TrainSettings.parse(params.train),
         size=params.size,
         seed=params.seed,

@@ -239,7 +239,7 @@ def _separate_literally(ct: Volume, settings: BoneSettings) -> BoneSeparation:
     if len(values) < settings.literal_clusters:
         raise ScanRejected(
             f"{len(values)} different values do not make {settings.literal_clusters} clusters; "
-            "the file holds no picture, so copy it again"
+            "the file holds no image, so copy it again"
         )
     centres = tuple(cluster_histogram(values, counts, settings.literal_clusters).tolist())
     return _cut_out(ct, EVERYWHERE, ct.array > sum(centres[-2:]) / 2, centres)

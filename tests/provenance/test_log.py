@@ -38,6 +38,7 @@ def fresh(monkeypatch):
         monkeypatch.setattr(logging.root, "handlers", [])
         monkeypatch.setattr(logging.root, "level", logging.WARNING)
         monkeypatch.setattr(logging, "raiseExceptions", True)
+        logging.captureWarnings(capture=False)
 
     yield reset
     logging.captureWarnings(capture=False)

@@ -5,19 +5,18 @@ import snakemake
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
-from srnet.acquire.batches import batch_scans
 from srnet.acquire.acquire import SOURCES, list_scans
+from srnet.acquire.batches import batch_scans
 from srnet.acquire.scan import GENERATED
 from srnet.clinical.case import read_cases
-from srnet.export.model_folder import MODEL_FILES
 from srnet.config.evaluate import LPIPS_FETCHED
 from srnet.config.run import Config
 from srnet.core.errors import SrnetError
-from srnet.tables.printed import printed_name
 from srnet.evaluate.baselines import BASELINES
-from srnet.provenance.claim import join
+from srnet.export.model_folder import MODEL_FILES
+from srnet.provenance.claim import Run, join, start_run
 from srnet.provenance.code import code_digest, code_listing
-from srnet.provenance.claim import Run, start_run
+from srnet.tables.printed import printed_name
 
 CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# On a busy machine an example may take long, which says nothing about the code.
+hypothesis.settings.register_profile("srnet", deadline=None)
+hypothesis.settings.load_profile("srnet")
 
 FIXTURES = ("boxes", "ct", "packed", "small_run", "xrays")
 pytest_plugins = [f"tests.fixtures.{name}" for name in FIXTURES]

@@ -48,7 +48,7 @@ def test_the_paper_s_cohort_gives_the_paper_s_numbers(whole):
     assert sizes(rows) == {"train": 585, "validation": 72, "test": 72}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 4), min_size=6, max_size=60), st.integers(0, 5))
 def test_no_patient_is_in_two_parts_and_no_scan_is_lost(whole, patients, seed):
     scans = scans_of(patients)
@@ -103,7 +103,7 @@ def scans_of_strata(counts):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 40), min_size=8, max_size=8), st.integers(0, 5))
 def test_each_source_and_region_is_within_a_patient_of_its_share(whole, counts, seed):
     scans = scans_of_strata(counts)

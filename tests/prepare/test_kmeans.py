@@ -116,7 +116,7 @@ histograms = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histograms, st.integers(2, 4))
 def test_no_partition_is_better(histogram, clusters):
     values = np.array(sorted(histogram))

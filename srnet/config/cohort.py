@@ -118,7 +118,7 @@ class CohortSettings(Settings):
         "paper: repeats counted and split by scan, which leaks patients",
     )
     scans_per_job: int = Field(
-        24,
+        48,
         ge=1,
         description="the most scans that a job of the preparation takes; more of them lose less "
         "time to the start of jobs, fewer redo less when one scan is added or changes",

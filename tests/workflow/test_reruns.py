@@ -78,7 +78,7 @@ def test_a_changed_scan_runs_the_preparation_of_its_own_batch_only(made):
     assert made.pending("--forceall")["acquire"] > 1
 
 
-@pytest.mark.parametrize(("count", "expected"), [(7, 2), (200, 15)])
+@pytest.mark.parametrize(("count", "expected"), [(7, 2), (200, 30)])
 def test_one_scan_more_redoes_the_scans_of_its_own_batch_only(tmp_path, count, expected):
     project = copy_project(tmp_path)
     make_everything(project, scans=count)

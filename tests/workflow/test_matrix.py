@@ -44,7 +44,7 @@ KEYS = {
 # The same for edited source files, seen by the engine itself. The cohort is a folder of
 # scans, the networks are x2ct and srnet3d.
 EDITS = {
-    "srnet/imaging/volume.py": {"acquire", "render_fig5"},
+    "srnet/imaging/volume.py": {"acquire", "measure_flops", "render_fig5"},
     "srnet/prepare/masks.py": {"separate_bone", "render_fig5"},
     "srnet/nets/x2ct.py": {"train", "measure_flops"},
     "srnet/train/worker.py workflow/scripts/train.py": {"train"},

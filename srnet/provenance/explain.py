@@ -82,7 +82,13 @@ def _pattern(chain: Chain, artifacts: tuple[str, ...]) -> str:
         return f"{first} and {len(artifacts) - 1} more"
     for name, value in chain.records[first]["wildcards"].items():
         first = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"{{{name}}}", first)
-    return f"{first} x {len(artifacts)}"
+    # The folder of a batch is no wildcard of a scan's record.
+    columns = zip(*(name.split("/") for name in artifacts), strict=False)
+    parts = [
+        part if "{" in part or len(set(column)) == 1 else "*"
+        for part, column in zip(first.split("/"), columns, strict=False)
+    ]
+    return f"{'/'.join(parts)} x {len(artifacts)}"
 
 
 def _facts(chain: Chain, artifacts: tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ rule export_model:
         runtime=60,
     params:
         licences={name: scan.licence for name, scan in SCANS.items()},
-        code=export_code,
+        code=net_code("export_model"),
     message:
         "Export {wildcards.method} as a model folder"
     script:

@@ -91,16 +91,6 @@ def acquire_code(wildcards):
     return digest_code("acquire", SOURCES[source].__name__)
 
 
-def cohort_code(rule, *modules):
-    sources = {SOURCES[scan.source].__name__ for scan in SCANS.values()}
-    return digest_code(rule, *sorted(sources), *modules)
-
-
-def export_code(wildcards):
-    network = f"srnet.nets.{CONFIG.net(wildcards.method).name}"
-    return cohort_code("export_model", network)
-
-
 def net_settings(wildcards):
     return CONFIG.net(wildcards.method).plain()
 

@@ -15,7 +15,7 @@ rule split_cohort:
         counting=CONFIG.cohort.counting,
         split=CONFIG.split.plain(),
         seed=CONFIG.seed,
-        code=lambda wildcards: cohort_code("split_cohort"),
+        code=code("split_cohort"),
     message:
         "Split the cohort by patient and list the rejected scans"
     script:
@@ -39,7 +39,7 @@ rule pack_dataset:
         runtime=60,
     params:
         drr=CONFIG.drr.plain(),
-        code=lambda wildcards: cohort_code("pack_dataset"),
+        code=code("pack_dataset"),
     message:
         "Pack the {wildcards.part} set into HDF5"
     script:

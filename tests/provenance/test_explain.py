@@ -6,9 +6,11 @@ import re
 import pytest
 
 from srnet.commands.main import main
+from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
 from srnet.provenance.explain import explain
+from srnet.provenance.record import Job, recorded
 from srnet.provenance.store import Store
 
 
@@ -29,6 +31,18 @@ def test_artifacts_of_one_kind_are_one_line(recorded_results, capsys):
     assert "drr/{scan}/ap.png x 3" in tree
     assert tree.count("ct/{scan}.nii.gz x 3") == 2
     assert "(above)" in tree
+
+
+def test_scans_of_several_batches_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cts = [f"results/ct/folder_{batch}/{scan}.nii" for batch, scan in ((0, "a"), (1, "b"))]
+    for scan, ct in zip("ab", cts, strict=True):
+        with recorded(Job("results", "acquire", {"scan": scan}, {"scan": {}}, {}, {"ct": [ct]})):
+            write_text(ct, scan)
+    with recorded(Job("results", "split", {}, {}, {"ct": cts}, {"split": ["results/s.tsv"]})):
+        write_text("results/s.tsv", "ab")
+    nodes = explain(read_chain(Store("results")), "s.tsv")
+    assert [node.pattern for node in nodes.inputs] == ["ct/*/{scan}.nii x 2"]
 
 
 def test_licences_are_listed_with_their_scans(recorded_results, capsys):

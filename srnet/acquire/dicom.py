@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from srnet.core.errors import ScanRejected
 from srnet.core.rejection import is_shortage
-from srnet.imaging.formats import Image, plain_reason
+from srnet.imaging.image import Image, plain_reason
 from srnet.imaging.volume import AIR_HU
 
 LOG = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scan import GENERATED, Scan
 from srnet.config.cohort import PhantomSource
-from srnet.imaging.formats import Image
+from srnet.imaging.image import Image
 from srnet.imaging.volume import Volume, canonical
 
 if TYPE_CHECKING:

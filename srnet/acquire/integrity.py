@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.core.errors import ScanRejected
-from srnet.imaging.formats import Image
 from srnet.imaging.histogram import count_hu
+from srnet.imaging.image import Image
 from srnet.imaging.volume import AIR_HU, Volume
 
 LOWEST_HU = -1024

@@ -16,7 +16,8 @@ from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import FolderSource
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.imaging.formats import Image, import_image
+from srnet.imaging.formats import import_image
+from srnet.imaging.image import Image
 from srnet.imaging.volume import Volume, canonical
 
 LOG = logging.getLogger(__name__)

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from srnet.core.rejection import raise_if_rejected
 from srnet.core.stamp import record_id
-from srnet.imaging.formats import Image, read_nifti, write_nifti
+from srnet.imaging.image import Image
+from srnet.imaging.nifti import read_nifti, write_nifti
 
 AIR_HU = -1000
 """Hounsfield units of air, and of everything outside the field of view."""

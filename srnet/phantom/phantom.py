@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.cohort import Region
-from srnet.imaging.formats import Image
+from srnet.imaging.image import Image
 from srnet.phantom.person import Person, SpinalColumn, build_column, draw_person
 from srnet.phantom.scanner import Scanner, draw_scanner, field_of_view, simulate_scan, to_file
 from srnet.phantom.skeleton import Bones, draw_bones

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srnet.config.cohort import Region
-from srnet.imaging.formats import Image
+from srnet.imaging.image import Image
 from srnet.imaging.volume import turn
 from srnet.phantom.person import Person, SpinalColumn
 from srnet.phantom.shapes import Field, Lattice

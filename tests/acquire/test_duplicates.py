@@ -8,7 +8,7 @@ from srnet.acquire.acquire import acquire, list_scans
 from srnet.acquire.duplicates import find_repeats, merge_patients, voxel_hash
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings
-from srnet.imaging.formats import Image
+from srnet.imaging.image import Image
 from srnet.imaging.volume import canonical
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from srnet.acquire.integrity import check_geometry, check_values
 from srnet.core.errors import ScanRejected
-from srnet.imaging.formats import Image
+from srnet.imaging.image import Image
 from srnet.imaging.volume import AIR_HU, Volume, canonical
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from srnet.acquire import collection, generated, local, openkbp, verse
+from srnet.acquire.duplicates import unite_patients
 from srnet.acquire.integrity import check_values
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import CohortSettings
@@ -79,7 +80,9 @@ def list_scans(cohort: CohortSettings) -> list[Scan]:
             f"scan id '{repeated[0]}' stands for {times[repeated[0]]} scans of the cohort; "
             "rename one file, or list the same folder only once"
         )
-    return listed
+    first_of: dict[str, str] = {}
+    people = {s.scan_id: first_of.setdefault(s.person, s.scan_id) for s in listed if s.person}
+    return unite_patients(listed, people)
 
 
 def _with_files(scan: Scan, downloads: str) -> Scan:

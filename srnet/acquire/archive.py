@@ -3,6 +3,7 @@
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from srnet.core.errors import ScanRejected, SrnetError
@@ -11,6 +12,8 @@ from srnet.core.rejection import is_shortage
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 
 _BLOCK = 1 << 20
+_HEAD = 1 << 16
+_LOOKED_AT = 8
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 Member = tuple[str, int, bool]
@@ -45,6 +48,28 @@ def unpack(archive: Path, folder: Path) -> None:
         raise ScanRejected(
             f"{archive}: cannot be unpacked ({_reason(failure)}); copy or download it again"
         ) from None
+
+
+def first_bytes(archive: Path, wanted: Callable[[bytes], bool]) -> bytes:
+    """Return the beginning of the first file in an archive that is `wanted`, or nothing.
+
+    What is wrong with an archive is said when it is unpacked.
+    """
+    try:
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as packed:
+                heads = (packed.open(info).read(_HEAD) for info in packed.infolist()[:_LOOKED_AT])
+                return next(filter(wanted, heads), b"")
+        with tarfile.open(archive, "r|*") as stream:
+            for _, member in zip(range(_LOOKED_AT), stream, strict=False):
+                content = stream.extractfile(member) if member.isfile() else None
+                head = content.read(_HEAD) if content else b""
+                if wanted(head):
+                    return head
+    except Exception as failure:  # Each of the four formats has errors of its own.
+        if is_shortage(failure):
+            raise
+    return b""
 
 
 def _reason(failure: Exception) -> str:

@@ -8,11 +8,12 @@ outermost folder that is not part of the packaging, otherwise each file.
 import re
 from pathlib import Path
 
-from srnet.acquire.local import files_of, find_scans, read_path, scan_ids, stem
+from srnet.acquire.local import find_scans, read, scan_ids, stem
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import CollectionSource
 from srnet.core.errors import SrnetError
-from srnet.imaging.volume import Volume, canonical
+
+__all__ = ["list_source", "patient_of", "read"]
 
 _PATIENT = re.compile(r"^(patient|case|subject|sub|pat|pt)[-_ ]?[A-Za-z]*\d+$", re.IGNORECASE)
 _PACKAGING = re.compile(
@@ -37,22 +38,18 @@ def list_source(settings: CollectionSource) -> list[Scan]:
             f"{mistake}. The collection '{settings.kind}' cannot be downloaded for you; "
             "docs/data.md says who has it"
         ) from None
-    places = [path.relative_to(folder) for path in found]
+    places = [one.path.relative_to(folder) for one in found]
     scans = [
         Scan(
             scan_id=f"{settings.kind}-{name}",
             patient_id=f"{settings.kind}-{patient_of(place)}",
             source=settings.kind,
-            files=files_of(path),
+            files=tuple(map(str, one.files)),
+            person=one.person,
         )
-        for name, place, path in zip(scan_ids(places), places, found, strict=True)
+        for name, place, one in zip(scan_ids(places), places, found, strict=True)
     ]
     return scans[: settings.limit]
-
-
-def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
-    """Read one scan of a collection into the canonical orientation."""
-    return canonical(read_path(Path(scan.files[0])))
 
 
 def patient_of(place: Path) -> str:

@@ -53,6 +53,11 @@ def merge_patients(scans: Sequence[Scan], repeats: Mapping[str, str]) -> list[Sc
     Two collections that share a scan share its patient, whose other scans must be in the same
     part of the split.
     """
+    return [scan for scan in unite_patients(scans, repeats) if scan.scan_id not in repeats]
+
+
+def unite_patients(scans: Sequence[Scan], same: Mapping[str, str]) -> list[Scan]:
+    """Return the scans with one patient id for the patients of scans that `same` joins."""
     patients = {scan.scan_id: scan.patient_id for scan in scans}
     leader = {patient: patient for patient in patients.values()}
 
@@ -61,10 +66,6 @@ def merge_patients(scans: Sequence[Scan], repeats: Mapping[str, str]) -> list[Sc
             patient = leader[patient]
         return patient
 
-    for repeated, kept in repeats.items():
-        leader[lead(patients[repeated])] = lead(patients[kept])
-    return [
-        scan.model_copy(update={"patient_id": lead(scan.patient_id)})
-        for scan in scans
-        if scan.scan_id not in repeats
-    ]
+    for one, other in same.items():
+        leader[lead(patients[one])] = lead(patients[other])
+    return [scan.model_copy(update={"patient_id": lead(scan.patient_id)}) for scan in scans]

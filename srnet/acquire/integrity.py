@@ -15,7 +15,9 @@ from srnet.imaging.volume import AIR_HU, Volume
 
 LOWEST_HU = -1024
 LARGEST_SPACING_MM = 10.0
+SMALLEST_SPACING_MM = 0.12
 SMALLEST_EXTENT_MM = 40.0
+SMALLEST_WIDTH_MM = 50.0
 SMALLEST_RANGE_HU = 500
 SMALLEST_AIR_OR_FAT = 0.05
 SMALLEST_BODY = 0.005
@@ -76,14 +78,23 @@ def check_values(volume: Volume, name: str) -> Volume:
     Raises
     ------
     ScanRejected
-        If it is too short, holds NaN or infinity, is constant, or is not a CT in Hounsfield
+        If it is too short or too narrow, as with lengths in cm, if it holds NaN or infinity, is constant, or is not a CT in Hounsfield
         units.
     """
     extent = volume.grid.extent_mm[0]
     if extent < SMALLEST_EXTENT_MM:
         raise ScanRejected(
             f"{name}: covers {extent:.1f} mm from head to foot, less than "
-            f"{SMALLEST_EXTENT_MM:g} mm; take a scan of at least two vertebrae"
+            f"{SMALLEST_EXTENT_MM:g} mm; take a scan of at least two vertebrae, or correct the "
+            "header if it states lengths in another unit"
+        )
+    width, finest = min(volume.grid.extent_mm[1:]), min(volume.grid.spacing_mm)
+    if width < SMALLEST_WIDTH_MM or finest < SMALLEST_SPACING_MM:
+        raise ScanRejected(
+            f"{name}: is {width:.1f} mm wide in voxels of {_by(np.array(volume.grid.spacing_mm))} "
+            f"mm, where a scan of the body has {SMALLEST_WIDTH_MM:g} mm and voxels of "
+            f"{SMALLEST_SPACING_MM:g} mm at least; correct the header if it states lengths in "
+            "another unit"
         )
     _check_range(volume.array, name)
     hu = _to_hu(volume.array)

@@ -6,29 +6,55 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from srnet.acquire.archive import ARCHIVES, unpack
-from srnet.acquire.dicom import has_dicom, read_series
+from srnet.acquire.archive import ARCHIVES, first_bytes, unpack
+from srnet.acquire.dicom import read_series
+from srnet.acquire.dicom_headers import Identity, has_dicom, identify, is_dicom
 from srnet.acquire.integrity import check_geometry
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import FolderSource
 from srnet.core.errors import ScanRejected, SrnetError
-from srnet.imaging.formats import import_image
+from srnet.imaging.formats import READERS, import_image
 from srnet.imaging.image import Image
 from srnet.imaging.volume import Volume, canonical
 
 LOG = logging.getLogger(__name__)
 
-IMAGES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+IMAGES = tuple(READERS)
+_SHADOWS = "__MACOSX"
+"""Folder that the Finder of macOS adds to archives; its files are no images."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A scan that lies in a folder.
+
+    Attributes
+    ----------
+    files
+        Its files, or the DICOM folders over which it is spread; the first one names it.
+    person
+        Digest of the PatientID that its DICOM files state, or an empty text. It is compared in
+        memory and never written.
+    """
+
+    files: tuple[Path, ...]
+    person: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Return the file or folder that the scan is named after."""
+        return self.files[0]
 
 
 def list_source(settings: FolderSource) -> list[Scan]:
-    """Return a scan for every image file and every folder of DICOM files.
+    """Return a scan for every image file and every DICOM series.
 
-    Files are not opened. The job of a file that is not an image rejects it with the reason.
+    Image files are not opened. The job of a file that is not an image rejects it with the reason.
 
     Raises
     ------
@@ -36,19 +62,21 @@ def list_source(settings: FolderSource) -> list[Scan]:
         If the folder is missing or holds no scan.
     """
     folder = Path(settings.path)
-    labels = _labels(folder, find_scans(folder, settings.include), settings.labels)
-    found = list(labels)
-    names = scan_ids([path.relative_to(folder) for path in found])
+    found = find_scans(folder, settings.include)
+    labels = _labels(folder, [one.path for one in found], settings.labels)
+    found = [one for one in found if one.path in labels]
+    names = scan_ids([one.path.relative_to(folder) for one in found])
     return [
         Scan(
             scan_id=name,
-            patient_id=_patient(_flat(path.relative_to(folder)), settings.patient_pattern),
+            patient_id=_patient(_flat(one.path.relative_to(folder)), settings.patient_pattern),
             source=settings.kind,
-            files=files_of(path),
+            files=tuple(map(str, one.files)),
             licence=settings.licence,
-            labels=labels[path],
+            labels=labels[one.path],
+            person=one.person,
         )
-        for name, path in list(zip(names, found, strict=True))[: settings.limit]
+        for name, one in list(zip(names, found, strict=True))[: settings.limit]
     ]
 
 
@@ -67,8 +95,11 @@ def _labels(folder: Path, found: list[Path], rule: tuple[str, str] | None) -> di
     }
 
 
-def find_scans(folder: Path, include: str = "*") -> list[Path]:
-    """Return the image files, DICOM folders and archives below `folder`, sorted."""
+def find_scans(folder: Path, include: str = "*") -> list[Found]:
+    """Return the image files, DICOM series and archives below `folder`, sorted.
+
+    DICOM folders that hold parts of one series are one scan.
+    """
     if not folder.is_dir():
         raise SrnetError(f"{folder}: is not a folder; correct 'path' under cohort.sources")
     found = [
@@ -82,36 +113,73 @@ def find_scans(folder: Path, include: str = "*") -> list[Path]:
             f"{folder}: holds no scan that matches '{include}'; "
             f"put {kinds} files, folders of DICOM files, or archives of them there"
         )
-    return found
+    return _joined(found)
 
 
-def files_of(path: Path) -> tuple[str, ...]:
-    """Return the files of a scan: beside an `.mhd` header, also the file with its voxels."""
+def _joined(paths: Sequence[Path]) -> list[Found]:
+    """Return the scans of sorted paths, those of one series joined."""
+    scans: dict[Path, list[Path]] = {}
+    persons: dict[Path, str] = {}
+    homes: dict[str, Path] = {}
+    for path in paths:
+        who = _identity(path)
+        # A folder may hold the ends of two series, both begun elsewhere.
+        known = sorted({homes[series] for series in who.series if series in homes})
+        home = known[0] if known else path
+        for other in known[1:]:
+            scans[home] += scans.pop(other)
+        scans.setdefault(home, []).append(path)
+        persons[home] = persons.get(home) or who.person
+        homes |= dict.fromkeys(who.series, home)
+        homes = {series: home if at in known else at for series, at in homes.items()}
+    return [
+        Found(
+            (*parts, *(extra for part in parts for extra in _voxels_beside(part))), persons[home]
+        )
+        for home, parts in scans.items()
+    ]
+
+
+def _identity(path: Path) -> Identity:
+    if path.is_dir():
+        return identify(path)
+    if path.name.lower().endswith(ARCHIVES):
+        # Archives are not joined: each was made to hold a whole scan.
+        return Identity(identify(first_bytes(path, is_dicom)).person, frozenset())
+    return Identity("", frozenset())
+
+
+def _voxels_beside(path: Path) -> list[Path]:
+    """Return the file of voxels that lies beside an `.mhd` header."""
     voxels = (path.with_suffix(ending) for ending in (".raw", ".zraw"))
-    beside = filter(Path.is_file, voxels) if path.suffix.lower() == ".mhd" else ()
-    return (str(path), *map(str, beside))
+    return [file for file in voxels if path.suffix.lower() == ".mhd" and file.is_file()]
 
 
 def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
     """Read one local scan into the canonical orientation."""
-    return canonical(read_path(Path(scan.files[0])))
+    return canonical(read_scan([Path(file) for file in scan.files]))
 
 
-def read_path(path: Path) -> Image:
-    """Read an image file, a folder with one DICOM series, or an archive of either.
+def read_scan(files: Sequence[Path]) -> Image:
+    """Read an image file, a DICOM series in files or folders, or an archive of either.
 
     Raises
     ------
     ScanRejected
         If it cannot be read, or its grid cannot be used.
     """
-    if path.is_dir():
-        image = read_series(path)
+    path = files[0]
+    if path.is_dir() or (_is_plain(path) and is_dicom(path)):
+        image = read_series(files)
     elif path.name.lower().endswith(ARCHIVES):
         image = _read_archive(path)
     else:
         image = import_image(path)
-    return check_geometry(image, str(path))
+    return check_geometry(image, ", ".join(map(str, files)) if path.is_dir() else str(path))
+
+
+def _is_plain(path: Path) -> bool:
+    return not path.name.lower().endswith((*IMAGES, *ARCHIVES))
 
 
 def _read_archive(archive: Path) -> Image:
@@ -119,54 +187,64 @@ def _read_archive(archive: Path) -> Image:
         # The scratch folder no longer exists when a message is read, so it is not named.
         try:
             unpack(archive, Path(scratch))
-            found = sorted(_walk(Path(scratch)))
+            found = _joined(sorted(_walk(Path(scratch))))
             if len(found) != 1:
                 raise ScanRejected(
                     f"{archive}: holds {len(found)} scans where one is expected; "
                     "unpack it with `srnet scans unpack` and give the folder instead"
                 )
-            return read_path(found[0])
+            return read_scan(found[0].files)
         except ScanRejected as rejection:
             raise ScanRejected(str(rejection).replace(scratch, str(archive))) from None
         except SrnetError as mistake:
             raise SrnetError(str(mistake).replace(scratch, str(Path(scratch).parent))) from None
 
 
-def only_scan(folder: Path) -> Path:
-    """Return the only scan that a folder is, or holds at any depth.
+def only_scan(folder: Path) -> tuple[Path, ...]:
+    """Return the files of the only scan that a folder is, or holds at any depth.
 
     Raises
     ------
     SrnetError
         If it holds none, or several, with what there is.
     """
-    if has_dicom(folder):
-        return folder
-    found = [path.relative_to(folder).as_posix() for path in find_scans(folder)]
-    if len(found) > 1:
-        shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
-        raise SrnetError(f"{folder}: holds {len(found)} scans ({shown}); give one of them")
-    return folder / found[0]
+    found = find_scans(folder)
+    here = [one for one in found if folder in one.files] or found
+    if len(here) > 1:
+        names = [one.path.relative_to(folder).as_posix() for one in here]
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise SrnetError(f"{folder}: holds {len(here)} scans ({shown}); give one of them")
+    return here[0].files
 
 
-def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def _walk(top: Path) -> Iterator[Path]:
     """Yield the scans below a folder; links are followed, but not to a folder above."""
-    real = folder.resolve()
-    if real in above:
-        return
-    if has_dicom(folder):
-        yield folder
-    for path in folder.iterdir():
-        if path.name.startswith("."):
+    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(top, frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            real = folder.stat()
+            place = real.st_dev, real.st_ino
+            if place in above:
+                continue
+            inside = sorted(folder.iterdir())
+            if has_dicom(folder):
+                yield folder
+        except OSError as failure:
+            LOG.warning("%s: is left out, since it cannot be read (%s)", folder, failure.strerror)
             continue
-        if path.is_dir():
-            yield from _walk(path, above | {real})
-        elif not path.exists():
-            LOG.warning(
-                "%s: is a link whose target is missing and is left out; restore or remove it", path
-            )
-        elif path.name.lower().endswith((*IMAGES, *ARCHIVES)):
-            yield path
+        for path in inside:
+            if path.name.startswith(".") or path.name == _SHADOWS:
+                continue
+            if path.is_dir():
+                waiting.append((path, above | {place}))
+            elif not path.exists():
+                LOG.warning(
+                    "%s: is a link whose target is missing and is left out; restore or remove it",
+                    path,
+                )
+            elif path.name.lower().endswith((*IMAGES, *ARCHIVES)):
+                yield path
 
 
 def scan_ids(paths: list[Path]) -> list[str]:

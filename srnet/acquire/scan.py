@@ -36,3 +36,5 @@ class Scan(Settings):
     # Only scores depend on labels, so that they are left out of the params that prepare a scan.
     labels: str = Field("", exclude=True, description="file of vertebra labels, if any")
     labels_remote: Remote | None = Field(None, exclude=True, description="where they come from")
+    # Scans of one person stay together; what tells the person is compared, and never written.
+    person: str = Field("", exclude=True, repr=False, description="digest of DICOM's PatientID")

@@ -11,13 +11,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from srnet.acquire.local import read_path
+from srnet.acquire.local import read
 from srnet.acquire.scan import Remote, Scan
 from srnet.config.base import Settings
 from srnet.config.cohort import VerseSource
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
-from srnet.imaging.volume import Volume, canonical
+
+__all__ = ["PublicScan", "list_source", "read", "read_table", "write_table"]
 
 GL_LICENCE = "CC-BY-NC-ND"
 """Licence of the images of the 30 subjects whose names begin with gl."""
@@ -115,8 +116,3 @@ def _to_scan(row: PublicScan) -> Scan:
         licence=row.licence,
         labels_remote=labels,
     )
-
-
-def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of all sources
-    """Read a downloaded scan into the canonical orientation."""
-    return canonical(read_path(Path(scan.files[0])))

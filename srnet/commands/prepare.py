@@ -49,15 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.size not in SIZES:
         raise SrnetError(f"--size {arguments.size}: give {SIZES[0]} to {SIZES[-1]} voxels")
     given = {key: value for key, value in vars(arguments).items() if value is not None}
-    scan = only_scan(arguments.scan) if arguments.scan.is_dir() else arguments.scan
-    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=(str(scan),))
+    files = only_scan(arguments.scan) if arguments.scan.is_dir() else (arguments.scan,)
+    row = Scan(scan_id="scan", patient_id="scan", source="folder", files=tuple(map(str, files)))
     ct = acquire(row, seed=0)
     try:
         bone = separate_bone(ct, _settings(BoneSettings, given))
         volume = resample_volume(bone.volume, arguments.size, _settings(ResampleSettings, given))
         ap, lateral = project_drr(volume, _settings(DrrSettings, given))
     except ScanRejected as rejection:
-        raise ScanRejected(f"{scan}: {rejection}") from None
+        raise ScanRejected(f"{', '.join(row.files)}: {rejection}") from None
     write_volume(arguments.folder / "bone.nii.gz", bone.volume)
     write_volume(arguments.folder / "volume.nii.gz", volume)
     write_xray(arguments.folder / "ap.png", ap)

@@ -78,9 +78,10 @@ def _unpack(args: argparse.Namespace) -> None:
 
 
 def _split_dicom(args: argparse.Namespace) -> None:
-    for number, stack in enumerate(list_series(args.folder), start=1):
+    for number, stack in enumerate(list_series([args.folder]), start=1):
         folder = args.out / f"{args.folder.name}-{number}"
         folder.mkdir(parents=True, exist_ok=True)
-        for slice_ in stack:
-            shutil.copy2(slice_.path, folder / slice_.path.name)
+        # An enhanced CT holds all slices of a stack in one file.
+        for path in dict.fromkeys(slice_.path for slice_ in stack):
+            shutil.copy2(path, folder / path.name)
         print(f"{folder}\t{len(stack)} slices of {stack[0].description}")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from srnet.acquire.archive import unpack
-from srnet.acquire.local import list_source, read_path
+from srnet.acquire.local import list_source, read_scan
 from srnet.config.cohort import FolderSource
 from srnet.core.errors import ScanRejected, SrnetError
 
@@ -74,7 +74,9 @@ def flagged(path, offset_local, offset_central, value):
     return path
 
 
-@pytest.mark.parametrize("read", [read_path, lambda path: unpack(path, path.parent / "out")])
+@pytest.mark.parametrize(
+    "read", [lambda path: read_scan([path]), lambda path: unpack(path, path.parent / "out")]
+)
 def test_a_locked_archive_says_so(tmp_path, read):
     archive = flagged(tmp_path / "locked.zip", 6, 8, 1)
     with pytest.raises(ScanRejected, match=r"locked\.zip: is locked with a password; unpack it"):
@@ -85,7 +87,7 @@ def test_a_locked_archive_says_so(tmp_path, read):
 def test_an_unknown_method_says_so(tmp_path):
     archive = flagged(tmp_path / "64.zip", 8, 10, 9)
     with pytest.raises(ScanRejected, match=r"64\.zip: is packed by a method .* such as deflate64"):
-        read_path(archive)
+        read_scan([archive])
 
 
 @pytest.mark.parametrize("name", ["a.tar.xz", "a.tar.gz", "a.tar.bz2", "a.zip"])
@@ -104,7 +106,7 @@ def test_flipped_bytes_end_in_a_rejection_or_in_the_file(tmp_path, name):
             damaged[place] ^= 0xA5
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(ScanRejected) as refusal:  # The unpacked file is not an image either.
-            read_path(tmp_path / name)
+            read_scan([tmp_path / name])
         reasons.append(str(refusal.value))
     assert sum("cannot be unpacked" in reason for reason in reasons) > 30
     assert not [reason for reason in reasons if "srnet-" in reason]
@@ -120,7 +122,7 @@ def test_flipped_bytes_end_in_a_rejection_or_in_the_file(tmp_path, name):
 def test_no_message_holds_the_scratch_folder(tmp_path, members, reason):
     archive = make_zip(tmp_path / "odd.zip", members)
     with pytest.raises(ScanRejected, match=rf"cannot be unpacked \({reason}\)") as refusal:
-        read_path(archive)
+        read_scan([archive])
     assert "srnet-" not in str(refusal.value)
 
 
@@ -129,7 +131,7 @@ def test_a_lack_of_room_is_no_fault_of_the_archive(tmp_path, monkeypatch):
     archive = make_zip(tmp_path / "scan.zip", {"a.nii": b"x" * 2000})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(9, 9, 1000))
     with pytest.raises(SrnetError, match=r"make room, or set TMPDIR") as failure:
-        read_path(archive)
+        read_scan([archive])
     assert not isinstance(failure.value, ScanRejected)
     assert "srnet-" not in str(failure.value)
 
@@ -142,7 +144,7 @@ def test_a_disk_that_fails_is_no_fault_of_the_archive(tmp_path, monkeypatch, num
     archive = make_zip(tmp_path / "scan.zip", {"a.nii": b"x"})
     monkeypatch.setattr("zipfile.ZipFile.extractall", fail)
     with pytest.raises(OSError, match="no"):
-        read_path(archive)
+        read_scan([archive])
 
 
 def test_an_empty_archive_is_refused(tmp_path):
@@ -164,16 +166,16 @@ def test_an_archive_of_one_scan_is_a_scan(tmp_path, tiny_ct, write_nifti):
     make_zip(tmp_path / "in" / "scan.zip", {"deep/one.nii.gz": nifti.read_bytes()})
     (scan,) = list_source(FolderSource(path=str(tmp_path / "in")))
     assert scan.scan_id == "scan"
-    assert read_path(tmp_path / "in" / "scan.zip").array.shape == tiny_ct.array.shape
+    assert read_scan([tmp_path / "in" / "scan.zip"]).array.shape == tiny_ct.array.shape
 
 
 def test_an_archive_of_several_scans_says_what_to_do(tmp_path):
     archive = make_zip(tmp_path / "two.zip", {"a.nii": b"x", "b.nii": b"x"})
     with pytest.raises(ScanRejected, match=r"holds 2 scans where one is expected; unpack it"):
-        read_path(archive)
+        read_scan([archive])
 
 
 def test_a_bad_file_inside_is_named_by_its_archive(tmp_path):
     archive = make_zip(tmp_path / "bad.zip", {"a.nii": b"no image"})
     with pytest.raises(ScanRejected, match=r"bad\.zip/a\.nii: cannot be read as an image"):
-        read_path(archive)
+        read_scan([archive])

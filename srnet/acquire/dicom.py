@@ -85,14 +85,22 @@ def read_series(paths: Iterable[Path]) -> Image:
             "folder of its own, as `srnet scans split-dicom FOLDER OUT` does"
         )
     for few in (stack for stack in found if len(stack) < _SMALLEST_STACK):
-        if few[0].series == stacks[0][0].series:
-            raise ScanRejected(
-                f"{where}: {len(few)} of {len(few) + len(stacks[0])} slices of one series differ "
-                f"from the others in size, direction or acquisition, such as {few[0].name}; "
-                "export the series again, or take them out if they do not belong to it"
-            )
-        LOG.warning("%s: %d slices of %s are passed over", where, len(few), few[0].description)
+        _check_few(few, stacks[0], where)
     return _stack(stacks[0], where)
+
+
+def _check_few(few: list[Slice], stack: list[Slice], where: str) -> None:
+    """Pass over a few slices of another series, or refuse them where they may be of the stack."""
+    one, other = few[0], stack[0]
+    strange = one.description == other.description and _is_alike(one, other)
+    if one.series == other.series or strange:
+        what = "series" if strange and one.series != other.series else "size, direction or time"
+        raise ScanRejected(
+            f"{where}: {len(few)} of {len(few) + len(stack)} slices of {other.description} differ "
+            f"from the others in {what}, such as {one.name}; export the series again, or take "
+            "them out if they do not belong to it"
+        )
+    LOG.warning("%s: %d slices of %s are passed over", where, len(few), one.description)
 
 
 def _grouped(slices: Sequence[Slice], key: Callable[[Slice], Any]) -> list[list[Slice]]:

@@ -185,9 +185,9 @@ def identify(content: Path | bytes) -> Identity:
         ends = [_beginning(path) for path in (*files[:1], *files[1:][-1:])]
     else:
         ends = [content]
-    found = [tags for end in ends if (tags := _identity_tags(end)) is not None]
-    persons = {str(tags.get("PatientID", "") or "").strip() for tags in found}
-    series = {str(tags.get("SeriesInstanceUID", "") or "") for tags in found} - {""}
+    found = [tags for end in ends if (tags := _identity_tags(end)).get("SeriesInstanceUID")]
+    persons = {str(tags.get("PatientID") or "").strip() for tags in found}
+    series = {str(tags.SeriesInstanceUID) for tags in found}
     if len(series) == len(found):
         # Some programs give every slice a series of its own; the number of the series is left.
         series |= {
@@ -209,7 +209,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _identity_tags(beginning: bytes) -> Any:
-    """Return the tags of a file up to the number of its series, or None if it cannot be read."""
+    """Return the tags of a file up to the number of its series, none if it cannot be read."""
     from pydicom.filereader import read_partial
 
     try:
@@ -217,7 +217,7 @@ def _identity_tags(beginning: bytes) -> Any:
     except Exception as failure:  # What is wrong with it is said when the scan is read.
         if is_shortage(failure):
             raise
-        return None
+        return {}
 
 
 def _is_beyond_series(tag: int, _vr: str | None, _length: int) -> bool:

@@ -78,8 +78,8 @@ def check_values(volume: Volume, name: str) -> Volume:
     Raises
     ------
     ScanRejected
-        If it is too short or too narrow, as with lengths in cm, if it holds NaN or infinity, is constant, or is not a CT in Hounsfield
-        units.
+        If it is too short or too narrow, as with lengths in cm, if it holds NaN or infinity, is
+        constant, or is not a CT in Hounsfield units.
     """
     extent = volume.grid.extent_mm[0]
     if extent < SMALLEST_EXTENT_MM:

@@ -456,7 +456,10 @@ def test_a_scale_that_some_slices_lack_is_missed(tiny_ct, tmp_path, lost):
         ),
         ({"Rows": 22}, r"it holds 3520 bytes of pixels where its header claims 1760"),
         ({"Rows": 65535, "Columns": 65535}, r"it claims 1 frames of 65535 x 65535 pixels"),
-        ({"ImageOrientationPatient": [0, 1, 0, 0, 0, 1]}, r"3 of 36 slices of one series differ"),
+        (
+            {"ImageOrientationPatient": [0, 1, 0, 0, 0, 1]},
+            r"3 of 36 slices of series 3 'Bone 3.0' differ from the others in size, direction",
+        ),
         ({"RescaleSlope": 0}, r"3 of 36 CT slices have a RescaleSlope of 0"),
         ({"RescaleType": "Z_EFF"}, r"3 of 36 CT slices have values in 'Z_EFF' instead of HU"),
         ({"PixelSpacing": [0, 0]}, r"3 of 36 CT slices have no voxel size"),
@@ -519,6 +522,15 @@ def test_a_few_slices_of_another_series_are_passed_over_by_name(tiny_ct, tmp_pat
     added(folder, write_series(tmp_path / "more", tiny_ct, order=[7, 8], **other))
     assert read_series([folder]).array.shape == tiny_ct.array.shape
     assert "2 slices of series 4 'bolus' are passed over" in caplog.text
+
+
+def test_a_last_slice_of_another_series_of_the_same_name_is_refused(tiny_ct, tmp_path):
+    folder = write_series(
+        tmp_path / "ct", tiny_ct, SeriesInstanceUID=lambda i: "1.2.4" if i == 35 else "1.2.3"
+    )
+    message = r"1 of 36 slices of series 3 'Bone 3\.0' differ from the others in series, such as"
+    with pytest.raises(ScanRejected, match=message):
+        read_series([folder])
 
 
 def spread(folder, parts):

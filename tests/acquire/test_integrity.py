@@ -53,6 +53,15 @@ def test_a_short_scan_is_refused(tiny_ct):
         check_values(short, "short.nii")
 
 
+@pytest.mark.parametrize(("step_mm", "long"), [(0.2, 360), (0.07, 900), (0.003, 36)])
+def test_lengths_in_another_unit_are_refused(tiny_ct, step_mm, long):
+    """A body in cm may be as long as two vertebrae in mm."""
+    array = np.tile(tiny_ct.array, (1, 1, long // 36))
+    image = Image(array, np.diag([step_mm, step_mm, 0.15, 1]), (step_mm, step_mm, 0.15))
+    with pytest.raises(ScanRejected, match=r"correct the header if it states lengths in another"):
+        check_values(canonical(image), "cm.nii")
+
+
 def test_a_ct_passes_as_int16_hu(tiny_ct):
     passed = check_values(ct(tiny_ct, lambda a: a + 0.2), "good.nii")
     assert passed.array.dtype == np.int16

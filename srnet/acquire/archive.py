@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.core.rejection import is_shortage
+from srnet.imaging.image import DENSEST_LARGE, LARGE
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 
@@ -92,18 +93,35 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
             raise ScanRejected(f"{archive}: {problem}; unpack it yourself and give the folder")
         links = {info.filename for info in infos if (info.external_attr >> 28) == 0xA}
         members = [(i.filename, i.file_size, i.filename not in links) for i in infos]
+        _check_size(archive, sum(size for _, size, _ in members))
         _check(archive, folder, members)
         packed.extractall(folder)  # noqa: S202 - every path was checked
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
-        infos = packed.getmembers()
+        infos, total = [], 0
+        for info in packed:
+            infos.append(info)
+            total += info.size
+            # What follows a member is reached only by unpacking it.
+            _check_size(archive, total)
         # The checksum of the archive is at its end, which tarfile does not read by itself.
-        while packed.fileobj and packed.fileobj.read(_BLOCK):
-            pass
+        while packed.fileobj and (rest := packed.fileobj.read(_BLOCK)):
+            total += len(rest)
+            _check_size(archive, total)
         _check(archive, folder, [(i.name, i.size, i.isfile() or i.isdir()) for i in infos])
         packed.extractall(folder, filter="data")
+
+
+def _check_size(archive: Path, claimed: int) -> None:
+    """Refuse an archive made to fill the disk, which would look like a lack of room."""
+    size = archive.stat().st_size
+    if claimed > max(LARGE, DENSEST_LARGE * size):
+        raise ScanRejected(
+            f"{archive}: claims {claimed / 2**30:.1f} GiB, packed into {size / 2**20:.1f} MiB, "
+            "which no scan can be; copy or download it again"
+        )
 
 
 def _check(archive: Path, folder: Path, members: list[Member]) -> None:

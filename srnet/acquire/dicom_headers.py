@@ -53,6 +53,7 @@ _LARGEST_EDGE = 8192
 """Rows and columns of a slice; more are a damaged header."""
 _UNDEFINED = 0xFFFFFFFF
 _SERIES_NUMBER = 0x00200011
+_IDENTITY = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber")
 _IDENTITY_BYTES = 1 << 16
 """Beginning of a file in which its series is stated, far before its pixels."""
 _NO_FRAMES = "frames whose place it does not state"
@@ -122,6 +123,16 @@ class Slice:
         return np.asarray(np.cross(self.orientation[:3], self.orientation[3:]))
 
 
+@dataclass(frozen=True)
+class _Other:
+    """A DICOM object that is no CT slice."""
+
+    path: Path
+    kind: str
+    series: str
+    shape: tuple[int, int]
+
+
 class UnreadableError(Exception):
     """A file that should be a slice and cannot be read as one, with the reason."""
 
@@ -185,15 +196,15 @@ def identify(content: Path | bytes) -> Identity:
         ends = [_beginning(path) for path in (*files[:1], *files[1:][-1:])]
     else:
         ends = [content]
-    found = [tags for end in ends if (tags := _identity_tags(end)).get("SeriesInstanceUID")]
-    persons = {str(tags.get("PatientID") or "").strip() for tags in found}
-    series = {str(tags.SeriesInstanceUID) for tags in found}
+    found = [tags for end in ends if (tags := _identity_tags(end))["SeriesInstanceUID"]]
+    persons = {tags["PatientID"] for tags in found}
+    series = {tags["SeriesInstanceUID"] for tags in found}
     if len(series) == len(found):
         # Some programs give every slice a series of its own; the number of the series is left.
         series |= {
-            f"{tags['StudyInstanceUID'].value} {tags['SeriesNumber'].value}"
+            f"{tags['StudyInstanceUID']} {tags['SeriesNumber']}"
             for tags in found
-            if "StudyInstanceUID" in tags and "SeriesNumber" in tags
+            if tags["StudyInstanceUID"] and tags["SeriesNumber"]
         }
     person = persons.pop() if len(persons) == 1 else ""
     named = not _PLACEHOLDER.fullmatch(person.lower())
@@ -208,16 +219,18 @@ def _beginning(path: Path) -> bytes:
         return handle.read(_IDENTITY_BYTES)
 
 
-def _identity_tags(beginning: bytes) -> Any:
-    """Return the tags of a file up to the number of its series, none if it cannot be read."""
+def _identity_tags(beginning: bytes) -> dict[str, str]:
+    """Return what a file says of its patient and series, empty texts where it cannot be read."""
     from pydicom.filereader import read_partial
 
+    found = dict.fromkeys(_IDENTITY, "")
     try:
-        return read_partial(io.BytesIO(beginning), stop_when=_is_beyond_series, force=True)
+        tags = read_partial(io.BytesIO(beginning), stop_when=_is_beyond_series, force=True)
+        found |= {name: str(tags.get(name) or "").strip() for name in _IDENTITY}
     except Exception as failure:  # What is wrong with it is said when the scan is read.
         if is_shortage(failure):
             raise
-        return {}
+    return found
 
 
 def _is_beyond_series(tag: int, _vr: str | None, _length: int) -> bool:
@@ -238,7 +251,7 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
     paths = list(paths)
     where = ", ".join(map(str, paths))
     slices: list[Slice] = []
-    others: Counter[str] = Counter()
+    others: list[_Other] = []
     strangers: list[Path] = []
     damaged: list[tuple[Path, str]] = []
     dicom: list[Path] = []
@@ -253,8 +266,8 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
             strangers.append(path)
             continue
         dicom.append(path)
-        if isinstance(found, str):
-            others[found] += 1
+        if isinstance(found, _Other):
+            others.append(found)
         else:
             slices += found
     if not dicom and not damaged:
@@ -264,6 +277,12 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
         for path in strangers
         if _looks_alike(path, dicom)
     ]
+    kin = {(slice_.series, slice_.shape) for slice_ in slices}
+    damaged += [
+        (other.path, f"it is a {other.kind} in a series of CT slices")
+        for other in others
+        if (other.series, other.shape) in kin
+    ]
     if damaged:
         path, why = damaged[0]
         raise ScanRejected(
@@ -271,7 +290,7 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
             f"DICOM, such as {path.name} ({why}); copy or export the series again, or take out "
             "what does not belong to it"
         )
-    return _complete(slices, others, where)
+    return _complete(slices, Counter(other.kind for other in others), where)
 
 
 def _complete(slices: list[Slice], others: Counter[str], where: str) -> list[Slice]:
@@ -324,8 +343,8 @@ def _has_suffix(name: str) -> bool:
     return bool(suffix) and not suffix[1:].isdigit()
 
 
-def _read_file(path: Path) -> list[Slice] | str | None:
-    """Return the slices of a CT, the modality of another object, or None if it is no DICOM."""
+def _read_file(path: Path) -> "list[Slice] | _Other | None":
+    """Return the slices of a CT, what another object is, or None if it is no DICOM."""
     import pydicom
 
     try:
@@ -339,13 +358,14 @@ def _read_file(path: Path) -> list[Slice] | str | None:
             )
             modality = str(header.get("Modality") or "")
             if header.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY:
-                return "directory"
+                return _Other(path, "directory", "", (0, 0))
             if not modality:
                 raise UnreadableError("its header ends early or states no modality")
-            if modality == "CT" and _is_capture(header):
-                return "CT without a place"
-            # The values of other objects are not needed, and may be malformed.
-            return _slices(path, header, handle) if modality == "CT" else modality
+            if modality == "CT" and not _is_capture(header):
+                return _slices(path, header, handle)
+            # Other values of other objects are not needed, and may be malformed.
+            kind = "CT without a place" if modality == "CT" else modality
+            return _Other(path, kind, str(header.get("SeriesInstanceUID", "")), _shape(header))
     except UnreadableError:
         raise
     except Exception as failure:  # The library raises many kinds of errors on damaged files.
@@ -353,6 +373,10 @@ def _read_file(path: Path) -> list[Slice] | str | None:
             raise
         reason = plain_reason(failure, path)
         raise UnreadableError(f"its DICOM header is damaged: {reason}") from None
+
+
+def _shape(header: Any) -> tuple[int, int]:
+    return int(header.get("Rows") or 0), int(header.get("Columns") or 0)
 
 
 def _is_capture(header: Any) -> bool:
@@ -364,7 +388,7 @@ def _is_capture(header: Any) -> bool:
 def _slices(path: Path, header: Any, handle: BinaryIO) -> list[Slice]:
     """Return the slices of a CT object, whose pixels begin where `handle` is."""
     number, about = header.get("SeriesNumber", "?"), header.get("SeriesDescription", "no name")
-    shape = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
+    shape = _shape(header)
     frames = int(header.get("NumberOfFrames") or 1)
     if not all(0 < n <= _LARGEST_EDGE for n in shape) or not 0 < frames <= 1 << 16:
         raise UnreadableError(f"it claims {frames} frames of {shape[1]} x {shape[0]} pixels")

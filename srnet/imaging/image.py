@@ -30,9 +30,9 @@ MM = {
 
 _DENSEST = 1032
 """Bytes that deflate can make of one."""
-_LARGE = 1 << 30
-_DENSEST_LARGE = 100
-"""No scan of more than 1 GiB is packed this densely, but files made to exhaust the memory are."""
+LARGE = 1 << 30
+DENSEST_LARGE = 100
+"""No scan of more than 1 GiB is packed as densely as files made to exhaust memory or disk."""
 _BLOCK = {"raw": 1 << 16, "zlib": 1 << 16, "gzip": 1 << 16, "bzip2": 1 << 10}
 """Bytes to unpack at a time, which become at most some 60 MiB."""
 _COPY = "copy or download it again"
@@ -129,7 +129,7 @@ def check_claim(path: Path, count: int, claimed: int, size: int) -> None:
             f"{path}: its header claims {count:.3g} voxels, more than {size} bytes can hold; "
             f"{_COPY}"
         )
-    if claimed > max(_LARGE, _DENSEST_LARGE * size):
+    if claimed > max(LARGE, DENSEST_LARGE * size):
         raise ScanRejected(
             f"{path}: its header claims {claimed / 2**30:.1f} GiB of voxels, packed into "
             f"{size / 2**20:.1f} MiB, which no scan can be; {_COPY}"

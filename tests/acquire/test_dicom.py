@@ -491,6 +491,14 @@ def test_more_pixels_than_a_slice_has_are_refused(tiny_ct, tmp_path, extra):
         read_series([folder])
 
 
+def test_a_slice_that_claims_another_modality_than_its_series_is_named(tiny_ct, tmp_path):
+    folder = write_series(
+        tmp_path / "ct", tiny_ct, Modality=lambda index: "KT" if index == 35 else "CT"
+    )
+    with pytest.raises(ScanRejected, match=r"such as \S+ \(it is a KT in a series of CT slices\)"):
+        read_series([folder])
+
+
 def test_slices_beside_their_neighbours_are_refused(tiny_ct, tmp_path):
     places = {"ImagePositionPatient": lambda i: [20 * (15 <= i < 20), 0, 3 * i]}
     folder = write_series(tmp_path / "ct", tiny_ct, **places)

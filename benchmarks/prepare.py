@@ -2,6 +2,7 @@
 
     python benchmarks/prepare.py kmeans
     python benchmarks/prepare.py scan [CT.nii.gz]
+    python benchmarks/prepare.py readers [CT.nii.gz]
     python benchmarks/prepare.py cohort FOLDER ['PATTERN']
 
 `kmeans` clusters 512x512x300 voxels by their histogram, and all of them in float64 (6.6 GB).
@@ -10,6 +11,9 @@
 that with reading the file only. Without a file it takes a generated patient with voxels of
 0.7 mm. Times are the best of three, taken in turn, in wall time; those of `scan` are in processor
 time, which other work on the machine changes less.
+
+`readers` reads and checks the same scan from every format, and compares that with SimpleITK, which
+checks less.
 
 `cohort` takes all scans of a folder, or those whose names match a pattern, from their files to
 the files of volume and x-rays, in as many processes as there are cores, and lists those that were
@@ -26,6 +30,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +153,67 @@ def scan(path: Path) -> None:
     print(f"  peak memory of one run {_peak_gib(path):.2f} GiB")
 
 
+def readers(path: Path) -> None:
+    """Compare reading and checking a scan from every format with SimpleITK's reading of it."""
+    import SimpleITK
+
+    image = SimpleITK.Cast(SimpleITK.ReadImage(str(path)), SimpleITK.sitkInt16)
+    print(f"{'x'.join(map(str, image.GetSize()))} voxels, processor time")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind in (
+            "raw.nii",
+            "packed.nii.gz",
+            "raw.nrrd",
+            "packed.nrrd",
+            "raw.mha",
+            "packed.mha",
+        ):
+            SimpleITK.WriteImage(image, str(folder / kind), useCompression="packed" in kind)
+        _write_series(image, folder / "series")
+        for file in sorted(folder.iterdir()):
+            row = file_scan(file)
+            ours, theirs = best_of_three(
+                partial(acquire, row, seed=0), partial(_read_itk, file), clock=time.process_time
+            )
+            ratio = ours / theirs
+            print(
+                f"  {file.name:16s}{ours:8.3f} s   SimpleITK {theirs:8.3f} s   ratio {ratio:.2f}"
+            )
+
+
+def _read_itk(path: Path) -> object:
+    import SimpleITK
+
+    if not path.is_dir():
+        return SimpleITK.ReadImage(str(path))
+    return SimpleITK.ReadImage(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(path)))
+
+
+def _write_series(image: Any, folder: Path) -> None:
+    """Write a volume as a DICOM series of axial slices."""
+    import SimpleITK
+
+    folder.mkdir()
+    turned = SimpleITK.DICOMOrient(image, "LPS")
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for index in range(turned.GetDepth()):
+        plane = turned[:, :, index]
+        position = turned.TransformIndexToPhysicalPoint((0, 0, index))
+        tags = {
+            "0008|0060": "CT",
+            "0008|0018": f"1.2.3.{index + 1}",
+            "0020|000e": "1.2.3",
+            "0020|0032": "\\".join(f"{value:.4f}" for value in position),
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+        }
+        for tag, value in tags.items():
+            plane.SetMetaData(tag, value)
+        writer.SetFileName(str(folder / f"{index:03d}.dcm"))
+        writer.Execute(plane)
+
+
 def _peak_gib(path: Path) -> float:
     """Return the peak resident memory of a process that prepares one scan."""
     subprocess.run([sys.executable, __file__, "once", str(path)], check=True)
@@ -196,7 +262,7 @@ def main(what: str, *files: str) -> None:
         return
     with TemporaryDirectory() as folder:
         path = Path(files[0]) if files else fine_patient(Path(folder))
-        {"scan": scan, "once": prepare}[what](path)
+        {"scan": scan, "readers": readers, "once": prepare}[what](path)
 
 
 if __name__ == "__main__":

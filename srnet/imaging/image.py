@@ -92,18 +92,17 @@ def read_voxels(
         raise ScanRejected(
             f"{path}: its header claims {'x'.join(map(str, shape))} voxels; {_COPY}"
         )
-    size = path.stat().st_size
     if packing == "raw":
-        refuse_unequal(path, size - start, count * dtype.itemsize)
+        _refuse_unequal(path, path.stat().st_size - start, count * dtype.itemsize)
         found = np.fromfile(path, dtype, count, offset=start)
     else:
-        check_claim(path, count, count * dtype.itemsize, size)
+        check_claim(path, count, count * dtype.itemsize)
         content = _unpack(path, start, packing, packed_header + count * dtype.itemsize)
         found = np.frombuffer(content, dtype, count, offset=packed_header)
     return found.reshape(shape, order="F")
 
 
-def refuse_unequal(path: Path, held: int, claimed: int) -> None:
+def _refuse_unequal(path: Path, held: int, claimed: int) -> None:
     """Raise `ScanRejected` unless a file holds as many bytes of voxels as its header claims."""
     if held != claimed:
         raise ScanRejected(
@@ -112,18 +111,17 @@ def refuse_unequal(path: Path, held: int, claimed: int) -> None:
         )
 
 
-def check_claim(path: Path, count: int, claimed: int, size: int) -> None:
+def check_claim(path: Path, count: int, claimed: int) -> None:
     """Refuse a damaged size, which would look like a lack of memory.
 
     Parameters
     ----------
     path
-        The file, for the message.
+        The file that they are packed into.
     count, claimed
         Voxels and bytes that its header claims.
-    size
-        Bytes that are packed.
     """
+    size = path.stat().st_size
     if claimed > _DENSEST * size:
         raise ScanRejected(
             f"{path}: its header claims {count:.3g} voxels, more than {size} bytes can hold; "
@@ -161,7 +159,7 @@ def _unpack(path: Path, start: int, packing: Packing, size: int) -> bytearray:
             break
     if any(packed):
         raise ScanRejected(f"{path}: holds {len(packed)} bytes after its voxels; {_COPY}")
-    refuse_unequal(path, filled, size)
+    _refuse_unequal(path, filled, size)
     return content
 
 

@@ -36,7 +36,7 @@ def write_series(volume: Path, folder: Path) -> None:
         tags = {
             "0008|0060": "CT",
             "0008|0018": f"1.2.3.{index + 1}",
-            "0020|000e": "1.2.3",
+            "0020|000e": f"1.2.3.{folder.name[1:]}",
             "0020|0032": "\\".join(f"{value:g}" for value in position),
             "0020|0037": "\\".join(f"{value:g}" for value in cosines),
         }

@@ -61,9 +61,12 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Write `text` to `target` atomically, in UTF-8."""
+    r"""Write `text` to `target` atomically, in UTF-8.
+
+    Bytes of file names in another encoding, which UTF-8 cannot write, become `\udcff`.
+    """
     with atomic_path(target) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def refuse_existing(out: str | Path) -> None:

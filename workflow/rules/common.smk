@@ -27,6 +27,7 @@ BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
 # them as a param.
 NAMES = {row: printed_name(row) for row in [*BASELINES, *CONFIG.methods]}
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
+LABEL_FILES = [scan.labels for scan in LABELLED if scan.labels != GENERATED]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
 CODE = {}
@@ -83,6 +84,38 @@ def batch_rows(wildcards):
 
 def batch_files(wildcards):
     return [file for scan in BATCHES[wildcards.batch] for file in SCANS[scan].files]
+
+
+def named(files):
+    """Return those of `files` that can be inputs of a rule.
+
+    The engine expands `{name}` and `<name>` in every input and has no way to quote them, and
+    cannot print names that are not Unicode. It sees other files by `unnamed`.
+    """
+    return [
+        file for file in files if file.isprintable() and not set(file) & set("{}<>")
+    ]
+
+
+def unnamed(**inputs):
+    """Return a param in place of inputs that cannot be named: size and time of each file.
+
+    Scripts find these files among their inputs (`described` in scripts/_job.py).
+    """
+    odd = {name: set(files) - set(named(files)) for name, files in inputs.items()}
+    return {
+        name: {file: stamp(file) for file in files if file in odd[name]}
+        for name, files in inputs.items()
+        if odd[name]
+    }
+
+
+def stamp(file):
+    try:
+        status = Path(file).stat()
+    except OSError as failure:
+        raise WorkflowError(f"{file!r} cannot be read: {failure.strerror}") from None
+    return [status.st_size, status.st_mtime_ns]
 
 
 def acquire_code(wildcards):
@@ -197,6 +230,13 @@ def clinical_model(wildcards):
         CONFIG.clinical.model or f"{CONFIG.results}/export/{CONFIG.clinical.method}"
     )
     return [f"{folder}/{name}" for name in MODEL_FILES]
+
+
+def film_files(wildcards):
+    """Return the inputs of `reconstruct_films` by name."""
+    case = CASES[wildcards.case]
+    model = clinical_model(wildcards)
+    return {"ap": [case.ap], "lateral": [case.lateral], "model": model}
 
 
 def clinical_code(wildcards):

@@ -86,7 +86,7 @@ def list_scans(cohort: CohortSettings) -> list[Scan]:
 
 def _with_files(scan: Scan, downloads: str) -> Scan:
     """Return a remote scan with the names of the local files that its downloads get."""
-    if not scan.remotes:
+    if scan.files or not scan.remotes:
         return scan
     folder = f"{downloads}/{scan.scan_id}"
     files = tuple(f"{folder}/{remote.name}" for remote in scan.remotes)

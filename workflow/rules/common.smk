@@ -1,3 +1,4 @@
+import logging
 import re
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from srnet.tables.printed import printed_name
 CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.
 config["results"] = CONFIG.results
+if not workflow.is_main_process:
+    # Every job has an engine of its own, which lists the cohort again.
+    logging.getLogger("srnet.acquire").setLevel(logging.ERROR)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
 BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
 # Names in print lie in the settings, which no code digest counts: rules that print them have
@@ -72,6 +76,12 @@ def remote_file(wildcards):
 def scan_row(scan):
     """Return a scan for a job that does not read its files, wherever they lie."""
     return scan.model_copy(update={"files": ()}).plain()
+
+
+def labelled_row(scan):
+    """Return a scan for a job that reads its labels only."""
+    remote = scan.labels_remote and scan.labels_remote.plain()
+    return {**scan_row(scan), "labels": scan.labels, "labels_remote": remote}
 
 
 def batch_scan_ids(wildcards):

@@ -111,7 +111,7 @@ rule score_regions:
         runtime=240,
     params:
         names=NAMES,
-        labelled=[{**scan_row(scan), "labels": scan.labels} for scan in LABELLED],
+        labelled=[labelled_row(scan) for scan in LABELLED],
         unnamed=lambda wildcards: unnamed(labels=LABEL_FILES),
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,

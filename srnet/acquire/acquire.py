@@ -73,11 +73,13 @@ def list_scans(cohort: CohortSettings) -> list[Scan]:
         for scan in listed:
             first.setdefault(scan.physical_id or (scan.scan_id, scan.files), scan)
         listed = list(first.values())
-    times = Counter(scan.scan_id for scan in listed)
-    repeated = [name for name, count in times.items() if count > 1]
+    # Some file systems take names for equal that differ only in case.
+    times = Counter(scan.scan_id.lower() for scan in listed)
+    repeated = [scan.scan_id for scan in listed if times[scan.scan_id.lower()] > 1]
     if repeated:
+        count = times[repeated[0].lower()]
         raise SrnetError(
-            f"scan id '{repeated[0]}' stands for {times[repeated[0]]} scans of the cohort; "
+            f"scan id '{repeated[0]}' stands for {count} scans of the cohort; "
             "rename one file, or list the same folder only once"
         )
     first_of: dict[str, str] = {}
@@ -87,7 +89,7 @@ def list_scans(cohort: CohortSettings) -> list[Scan]:
 
 def _with_files(scan: Scan, downloads: str) -> Scan:
     """Return a remote scan with the names of the local files that its downloads get."""
-    if not scan.remotes:
+    if scan.files or not scan.remotes:
         return scan
     folder = f"{downloads}/{scan.scan_id}"
     files = tuple(f"{folder}/{remote.name}" for remote in scan.remotes)

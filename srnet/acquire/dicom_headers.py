@@ -277,7 +277,7 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
         for path in strangers
         if _looks_alike(path, dicom)
     ]
-    kin = {(slice_.series, slice_.shape) for slice_ in slices}
+    kin = {(slice_.series, slice_.shape) for slice_ in slices if not slice_.localizer}
     damaged += [
         (other.path, f"it is a {other.kind} in a series of CT slices")
         for other in others

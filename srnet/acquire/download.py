@@ -18,7 +18,6 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from srnet.acquire.scan import Remote
-from srnet.core.digest import file_digest
 from srnet.core.errors import ScanRejected, SrnetError
 
 LOG = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class Client:
         # The rest of an earlier try may be of another version, so that a second try is made.
         for _ in range(2):
             self._retry(lambda: self._transfer(remote, part), remote.url, part)
-            fault = _fault(remote, part)
+            fault = remote.fault(part)
             if not fault:
                 part.replace(target)
                 return
@@ -218,16 +217,3 @@ def _check_room(remote: Remote, part: Path) -> None:
 
 def _size(path: Path | None) -> int:
     return path.stat().st_size if path is not None and path.exists() else 0
-
-
-def _fault(remote: Remote, part: Path) -> str:
-    """Say what is wrong with a complete download; return an empty text if nothing is."""
-    size = _size(part)
-    if remote.bytes and size != remote.bytes:
-        return f"has {size} bytes instead of {remote.bytes}"
-    if size == 0:
-        return "is empty"
-    found = file_digest(part) if remote.sha256 else ""
-    if found != remote.sha256:
-        return f"has the SHA-256 {found[:16]}... instead of {remote.sha256[:16]}..."
-    return ""

@@ -6,7 +6,7 @@ from scipy.ndimage import affine_transform
 
 from srnet.acquire.generated import generated_labels
 from srnet.acquire.integrity import check_geometry
-from srnet.acquire.scan import GENERATED, Scan
+from srnet.acquire.scan import GENERATED, Scan, check_published
 from srnet.core.rejection import raise_if_rejected
 from srnet.imaging.formats import import_image
 from srnet.imaging.volume import Grid
@@ -27,12 +27,13 @@ def vertebra_labels(scan: Scan, seed: int, grid: Grid) -> NDArray[np.uint8]:
     Raises
     ------
     ScanRejected
-        If the file was rejected at download, or is not an image.
+        If the file was rejected at download, is not the published one, or is not an image.
     """
     if scan.labels == GENERATED:
         image = generated_labels(scan, seed)
     else:
         raise_if_rejected(scan.labels)
+        check_published(scan.labels, scan.labels_remote)
         image = check_geometry(import_image(scan.labels), scan.labels)
     index = np.linalg.inv(image.affine) @ grid.affine
     labels: NDArray[np.uint8] = affine_transform(

@@ -25,6 +25,9 @@ from srnet.imaging.volume import Volume, canonical
 LOG = logging.getLogger(__name__)
 
 IMAGES = tuple(READERS)
+LONGEST_ID = 120
+"""Bytes of a scan id: names of files are made of it that a file system limits to 255."""
+_HASH = 10
 _SHADOWS = "__MACOSX"
 """Folder that the Finder of macOS adds to archives; its files are no images."""
 
@@ -248,17 +251,23 @@ def _walk(top: Path) -> Iterator[Path]:
 
 
 def scan_ids(paths: list[Path]) -> list[str]:
-    """Return an id for each path, with a hash of the path where two would be equal."""
+    """Return an id for each path: plain letters, digits and `._-`, at most `LONGEST_ID` of them.
+
+    A hash of the path follows where two would be equal, also on a file system that takes `A` and
+    `a` for the same, or one would be longer.
+    """
     plain = [re.sub(r"[^A-Za-z0-9._-]", "-", _flat(p)).lstrip("._-") or "scan" for p in paths]
-    times = Counter(plain)
+    times = Counter(name.lower() for name in plain)
     return [
-        name if times[name] == 1 else f"{name}-{_short_hash(path)}"
+        name
+        if times[name.lower()] == 1 and len(name) <= LONGEST_ID
+        else f"{name[: LONGEST_ID - _HASH - 1]}-{_short_hash(path)}"
         for name, path in zip(plain, paths, strict=True)
     ]
 
 
 def _short_hash(path: Path) -> str:
-    return hashlib.sha256(path.as_posix().encode()).hexdigest()[:6]
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:_HASH]
 
 
 def stem(name: str) -> str:
@@ -269,8 +278,16 @@ def stem(name: str) -> str:
 
 
 def _flat(path: Path) -> str:
-    """Return a path within the folder as one name, from which scan id and patient are made."""
-    return stem(path.as_posix()).replace("/", "_")
+    r"""Return a path within the folder as one name, from which scan id and patient are made.
+
+    Control characters, and bytes that are not UTF-8, are written as `\x0a`.
+    """
+    name = os.fsencode(stem(path.as_posix())).decode(errors="backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", _escaped, name).replace("/", "_")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 def _patient(name: str, pattern: str) -> str:

@@ -7,13 +7,13 @@ addresses, lengths and digests into the table.
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from srnet.acquire.download import Client
-from srnet.acquire.verse import GL_LICENCE, PublicScan
+from srnet.acquire.verse import CT, GL_LICENCE, LABELS, SUBJECT_BASED, PublicScan
 from srnet.core.errors import SrnetError
 
 API = "https://api.osf.io/v2"
@@ -25,14 +25,8 @@ NODES = {"verse19": "jtfa5", "verse20": "4skx2"}
 
 LICENCE = "CC-BY-SA-4.0"
 
-CT, LABELS = "_ct.nii.gz", "_seg-vert_msk.nii.gz"
-"""How the names of a scan and of its vertebra labels end."""
-
 _PAGE = 100
 _GONE = "not on the server"
-_NAME = re.compile(
-    r"^sub-(?P<subject>[a-z]+\d+)(?:_split-(?P<split>[a-z]+\d+))?(?:_dir-(?P<dir>\w+))?_ct\.nii\.gz$"
-)
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ def refresh(
         If the API cannot be reached, answers in another form, or lists no scan.
     """
     files = {file.name: file for file in list_files(client, NODES[release], api)}
-    if not any(map(_NAME.match, files)):
+    if not _cts(files):
         raise SrnetError(
             f"{api}: node {NODES[release]} of {release} lists no sub-*_ct.nii.gz; "
             "check the node in srnet/acquire/osf.py against the publisher's page"
@@ -132,9 +126,15 @@ def _merge(row: PublicScan, served: PublicScan | None) -> PublicScan:
     return served.model_copy(update={"include": "no", "reason": row.reason} if excluded else {})
 
 
+def _cts(names: Iterable[str]) -> list[re.Match[str]]:
+    """Return the parts of those names that are a CT's, sorted."""
+    matches = (SUBJECT_BASED.match(name) for name in sorted(names))
+    return [match for match in matches if match and match["kind"] == CT]
+
+
 def _rows(release: str, files: Mapping[str, OsfFile]) -> list[PublicScan]:
     """Return a row for every CT among the files of a release, with its labels if there are any."""
-    matches = [match for name in sorted(files) if (match := _NAME.match(name))]
+    matches = _cts(files)
     times = Counter(match["split"] or match["subject"] for match in matches)
     rows = []
     for match in matches:
@@ -142,7 +142,7 @@ def _rows(release: str, files: Mapping[str, OsfFile]) -> list[PublicScan]:
         scan = match["split"] or subject
         if times[scan] > 1:
             scan = f"{scan}-{match['dir']}"
-        file, mask = files[match[0]], files.get(match[0].replace(CT, LABELS))
+        file, mask = files[match[0]], files.get(match[0].replace(f"_{CT}.", f"_{LABELS}."))
         row = {
             "scan_id": f"{release}-{scan}",
             "patient_id": subject,

@@ -13,10 +13,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 
 from srnet.core.errors import SrnetError
 
-# The workflow engine compares paths as text, so `./out/` is normalised to `out`.
-Folder = Annotated[
-    str, StringConstraints(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
-]
+
+def _engine_folder(path: str) -> str:
+    """Return a folder as the workflow engine can name it.
+
+    The engine compares paths as text, so `./out/` is normalised to `out`. It expands `{name}`
+    and `<name>` in every path, and has no way to quote them.
+    """
+    if not path.isprintable() or set(path) & set("{}<>"):
+        raise ValueError(
+            f"the name {path!r} holds one of {{ }} < > or a character that cannot be printed; "
+            "choose another folder"
+        )
+    return str(PurePosixPath(path))
+
+
+Folder = Annotated[str, StringConstraints(min_length=1), AfterValidator(_engine_folder)]
 
 
 class Settings(BaseModel):

@@ -89,9 +89,14 @@ class OpenkbpSource(Settings):
 
 
 class VerseSource(Settings):
-    """VerSe'19 or VerSe'20, downloaded from OSF by the table of public scans."""
+    """VerSe'19 or VerSe'20 by the table of public scans: downloaded from OSF, or from a folder."""
 
     kind: Literal["verse19", "verse20"]
+    path: str | None = Field(
+        None,
+        description="folder that holds the release, in its subject-based or its MICCAI layout, "
+        "searched recursively; null: download",
+    )
     table: str = Field("config/scans.tsv", description="table of public scans")
     non_commercial: bool = Field(
         True, description="also take the 30 gl scans, whose images are CC BY-NC-ND"

@@ -1,5 +1,6 @@
 """The whole configuration of a run, its default methods, and their names in print."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -130,6 +131,11 @@ class Config(Settings):
                 known = ", ".join(sorted(self.methods))
                 raise ValueError(f"{where} '{row}', which is no method; methods: {known}")
         for name in self.methods:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+                raise ValueError(
+                    f"methods has a key {name!r}, which names files: use plain letters, digits, "
+                    "'.', '_' and '-' only"
+                )
             self.training(name)
         return self
 

@@ -7,13 +7,16 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from srnet.core.errors import SrnetError
 
-_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial\..+")
+_PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial\..+|\.tmp[A-Za-z0-9]{6}")
+"""Names of `_partial`, and those that the writer of safetensors gives its temporary files."""
+
+_LONGEST_NAME = 255
 
 
 def is_partial(path: str | Path) -> bool:
@@ -25,7 +28,22 @@ def _partial(target: str | Path) -> Path:
     """Return a new path beside `target`, whose folder is made if need be."""
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")
+    start, end = f".{secrets.token_hex(4)}.partial.", target.name
+    # A file system limits a name to 255 bytes; the suffix stays whole.
+    while len(os.fsencode(start + end)) > _LONGEST_NAME:
+        end = end[1:]
+    return target.with_name(start + end)
+
+
+def remove_partials(paths: Iterable[Path]) -> None:
+    """Remove those of `paths` that a killed writer has left half-written."""
+    for path in paths:
+        if not is_partial(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -51,19 +69,29 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
 
     `target` must not exist, or be an empty folder. After an exception nothing is left behind.
     """
+    with scratch_folder(target) as partial:
+        yield partial
+        partial.replace(target)
+
+
+@contextmanager
+def scratch_folder(target: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside `target`, for writers that make files of their own; remove it."""
     partial = _partial(target)
     partial.mkdir()
     try:
         yield partial
-        partial.replace(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Write `text` to `target` atomically, in UTF-8."""
+    r"""Write `text` to `target` atomically, in UTF-8.
+
+    Bytes of file names in another encoding, which UTF-8 cannot write, become `\udcff`.
+    """
     with atomic_path(target) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def refuse_existing(out: str | Path) -> None:

@@ -13,7 +13,6 @@ import logging
 import os
 import platform
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from srnet.core.atomic import is_partial
+from srnet.core.atomic import remove_partials
 from srnet.core.errors import SrnetError
 from srnet.provenance.environment import environment, git_state, installed_packages
 from srnet.provenance.store import FOLDER, Store, contents
@@ -60,7 +59,8 @@ def claim(results: str | Path, run: str) -> None:
         if not _lock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB):
             log.warning("%s: waiting for jobs that a killed run has left at work", results)
             _lock(jobs, fcntl.LOCK_EX)
-    _remove_partials(results)
+    # Those of this results folder, not of one inside it.
+    remove_partials(list(contents(results)))
 
 
 def join(results: str | Path) -> None:
@@ -124,17 +124,6 @@ def _lock(handle: IO[str], how: int) -> bool:
             failure.strerror,
         )
     return True
-
-
-def _remove_partials(results: Path) -> None:
-    """Remove half-written files and folders of this results folder, not of one inside it."""
-    for path in list(contents(results)):
-        if not is_partial(path.relative_to(results)):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _holder(results: Path) -> dict[str, str]:

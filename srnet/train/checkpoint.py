@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from srnet.config.nets import Net, parse_net
 from srnet.config.train import TrainSettings
-from srnet.core.atomic import atomic_path
+from srnet.core.atomic import atomic_path, scratch_folder
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
 from srnet.nets.registry import build_net
@@ -75,8 +75,10 @@ def save_tensors(
 ) -> None:
     """Write named tensors and JSON values, atomically and byte for byte reproducibly."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as partial:
-        save_file(plain, partial, metadata={_KEY: json.dumps(about)})
+    # The library writes a temporary file of its own beside its target, which a kill would leave.
+    with atomic_path(path) as partial, scratch_folder(path) as scratch:
+        save_file(plain, scratch / "tensors", metadata={_KEY: json.dumps(about)})
+        (scratch / "tensors").replace(partial)
         partial.chmod(0o644)
 
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from srnet.config.nets import Net, parse_net
 from srnet.config.train import TrainSettings
+from srnet.core.atomic import remove_partials
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
 from srnet.dataset.tensors import Samples, load_samples
@@ -162,6 +163,9 @@ def train(
     """
     train_set, validation_set, model = Path(train_set), Path(validation_set), Path(model)
     settings = run.settings
+    if not is_launched() and model.parent.is_dir():
+        # A job that was killed has left them, and no other job writes into this folder.
+        remove_partials(model.parent.iterdir())
     if settings.nodes * settings.processes > 1 and not is_launched():
         files = (train_set, validation_set, model, Path(history))
         job = {"run": run.plain(), "files": [str(path.resolve()) for path in files]}
@@ -224,10 +228,8 @@ def train(
             source_to_isocentre_mm=float(training.views.source_mm[0]),
         )
         save_model(model, state.kept, card)
-        # Resume files, and what a killed process left half written.
-        for pattern in ("resume.*.safetensors", ".*.partial.*"):
-            for left in model.parent.glob(pattern):
-                left.unlink()
+        for left in model.parent.glob("resume.*.safetensors"):
+            left.unlink()
 
 
 def resume_path(run: TrainingRun, data: Mapping[str, str], folder: Path) -> Path:

@@ -58,6 +58,12 @@ def test_one_id_for_two_scans_is_refused(tmp_path):
         list_scans(cohort({"kind": "phantom"}, {"kind": "folder", "path": str(tmp_path)}))
 
 
+def test_ids_that_differ_only_in_case_are_one_where_a_file_system_says_so(tmp_path):
+    (tmp_path / "Phantom0001.nii").touch()
+    with pytest.raises(SrnetError, match="'phantom0001' stands for 2 scans"):
+        list_scans(cohort({"kind": "phantom"}, {"kind": "folder", "path": str(tmp_path)}))
+
+
 def test_rows_survive_params():
     for scan in list_scans(cohort({"kind": "phantom", "count": 3})):
         assert Scan.parse({**scan.plain(), "labels": scan.labels}) == scan

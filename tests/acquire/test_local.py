@@ -1,6 +1,7 @@
 """A folder of the user's own: which files become scans, and their names and patients."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,25 @@ def test_names_that_collide_stay_apart_and_stable(tmp_path):
     assert names[-1] == "y"
     touch(tmp_path, "z.nii")
     assert [scan.scan_id for scan in list_source(settings(tmp_path))][:3] == names
+
+
+def test_every_name_gives_an_id_that_makes_a_short_plain_file_name(tmp_path):
+    """A results folder may lie on a file system that takes `A` and `a` for the same."""
+    stems = ("{a}", "<results>", "*", "?", "a\nb", "-x", "x ", "Case", "case", "患者", "患儿")
+    long = ("l" * 240, "l" * 239 + "m", "患" * 80, "caf\udce9")
+    touch(tmp_path, *(f"{stem}.nii.gz" for stem in (*stems, *long)))
+    scans = list_source(settings(tmp_path))
+    ids = {scan.scan_id.lower() for scan in scans}
+    assert len(ids) == len(stems) + len(long)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,119}", name) for name in ids)
+    assert all(scan.patient_id.isprintable() for scan in scans)
+
+
+def test_an_id_does_not_depend_on_what_lies_beside_a_long_name(tmp_path):
+    touch(tmp_path, "l" * 240 + ".nii")
+    (alone,) = list_source(settings(tmp_path))
+    touch(tmp_path, "other.nii", "l" * 239 + ".nii")
+    assert alone.scan_id in {scan.scan_id for scan in list_source(settings(tmp_path))}
 
 
 @pytest.mark.parametrize(

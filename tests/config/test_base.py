@@ -19,6 +19,10 @@ MISTAKES = [
     ({"cohort": {"sources": [{"kind": "atlas"}]}}, ["atlas", "phantom"]),
     ({"methods": {"mine": {"net": {"name": "srnet3d", "asp": False}}}}, ["asp", "aspp"]),
     ({"tables": {"table1": ["x3ct"]}}, ["table1", "x3ct", "x2ct"]),
+    ({"methods": {"a/{b}": {"net": {"name": "x2ct"}}}}, ["'a/{b}'", "plain letters"]),
+    ({"results": "out{1}"}, ["results", "'out{1}'", "{ } < >"]),
+    ({"cohort": {"downloads": "<results>"}}, ["cohort.downloads", "'<results>'", "{ } < >"]),
+    ({"results": "line\nbreak"}, ["results", r"'line\nbreak'", "printed"]),
     ({"drr": {"source_to_isocentre_mm": float("nan")}}, ["source_to_isocentre_mm", "finite"]),
 ]
 

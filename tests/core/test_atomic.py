@@ -1,6 +1,15 @@
+"""Whole files or none, and nothing that a killed writer leaves stays for good."""
+
 import pytest
 
-from srnet.core.atomic import atomic_folder, atomic_path, write_text
+from srnet.core.atomic import (
+    atomic_folder,
+    atomic_path,
+    is_partial,
+    remove_partials,
+    scratch_folder,
+    write_text,
+)
 
 
 def test_the_file_appears_only_when_whole(tmp_path):
@@ -50,3 +59,34 @@ def test_a_folder_appears_only_when_whole(tmp_path):
         assert not target.exists()
     assert [path.name for path in target.iterdir()] == ["a.txt"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["x" * 248 + ".nii.gz", "患" * 82 + ".tsv"])
+def test_a_name_as_long_as_a_file_system_takes_is_written(tmp_path, name):
+    with atomic_path(tmp_path / name) as partial:
+        assert is_partial(partial)
+        assert partial.name.endswith(name[-7:])
+        partial.write_text("whole", encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_byte_that_is_no_utf_8_is_written_as_its_number(tmp_path):
+    """Names of files hold such bytes, and reasons hold names of files."""
+    write_text(tmp_path / "a.txt", "caf\udce9.nii: is no image\n")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "caf\\udce9.nii: is no image\n"
+
+
+def test_only_what_was_left_half_written_is_removed(tmp_path):
+    names = [".0a1b2c3d.partial.a.h5", ".tmpuu3QWu", "a.h5", ".tmp", ".tmp-notes", "x.tmpuu3QWu"]
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / ".0a1b2c3d.partial.folder" / "inner").mkdir(parents=True)
+    remove_partials(tmp_path.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[2:])
+
+
+def test_a_scratch_folder_leaves_nothing(tmp_path):
+    with scratch_folder(tmp_path / "model") as scratch:
+        (scratch / "of the library").touch()
+        assert is_partial(scratch)
+    assert list(tmp_path.iterdir()) == []

@@ -120,7 +120,7 @@ def zip_of_zeros(path):
 def tar_of_zeros(path):
     """A small member, and far more zeros than a tape has at its end."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as packed:
+    with tarfile.TarFile(fileobj=content, mode="w") as packed:
         packed.addfile(tarfile.TarInfo("a.nii"))
     gzip_zeros(path, content.getvalue(), 4000)
 

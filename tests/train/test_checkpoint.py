@@ -1,9 +1,13 @@
 """Model and resume files: nothing lost, nothing but tensors and JSON, wrong files named."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from srnet.core.atomic import is_partial
 from srnet.core.errors import SrnetError
 from srnet.nets.registry import build_net
 from srnet.train.checkpoint import (
@@ -59,6 +63,28 @@ def test_an_optimiser_goes_on_where_it_stopped(make, tmp_path):
     restore_optimiser(resumed, load_tensors(tmp_path / "state")[0])
     steps(second, resumed, 3)
     assert torch.equal(second, whole)
+
+
+def test_what_a_kill_leaves_of_a_checkpoint_is_known_as_half_written(tmp_path):
+    """The library that writes the tensors has a temporary file of its own."""
+    endless = (
+        "import sys, torch; from srnet.train.checkpoint import save_tensors\n"
+        "while True: save_tensors(sys.argv[1], {'a': torch.zeros(5_000_000)}, {})"
+    )
+    target = tmp_path / "resume.safetensors"
+    left = []
+    for _ in range(10):
+        writer = subprocess.Popen([sys.executable, "-c", endless, str(target)])
+        while not target.exists() or set(tmp_path.iterdir()) == {target}:
+            assert writer.poll() is None
+        writer.kill()
+        writer.wait()
+        left = [path for path in tmp_path.iterdir() if path != target]
+        if left:
+            break
+    assert left
+    assert all(is_partial(path.name) for path in left)
+    assert load_tensors(target)[0]["a"].shape == (5_000_000,)
 
 
 def test_wrong_files_are_named(card, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from srnet.core.atomic import is_partial
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
 from srnet.train.checkpoint import load_model, load_tensors
@@ -78,12 +79,16 @@ def test_a_run_broken_off_inside_an_epoch_ends_the_same(
     monkeypatch.setattr(Trainer, "step", break_off)
     with pytest.raises(_KilledError):
         run_training(run, sets, broken)
+    # What a kill in the middle of writing leaves, by this version and by earlier ones.
+    (broken / ".0a1b2c3d.partial.model.safetensors").mkdir()
+    (broken / ".tmpuu3QWu").touch()
     monkeypatch.undo()
     (resume,) = broken.glob("resume.*.safetensors")
     assert load_tensors(resume)[1]["epoch"] >= 1
     resumed, history = run_training(run, sets, broken)
     assert resumed.read_bytes() == whole.read_bytes()
     assert history.read_bytes() == (tmp_path / "whole" / "history.csv").read_bytes()
+    assert not [path for path in broken.iterdir() if is_partial(path.name)]
 
 
 def test_only_the_same_training_is_resumed(make_run, sets, tmp_path):

@@ -82,9 +82,9 @@ class Project:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def pending(self, *arguments: str) -> dict[str, int]:
+    def pending(self, *arguments: str, folder: Path | None = None) -> dict[str, int]:
         """Return the stages that would run, and how many jobs of each."""
-        output = self.snakemake("--dry-run", *(arguments or TARGETS))
+        output = self.snakemake("--dry-run", *(arguments or TARGETS), folder=folder)
         # A dry run counts the jobs twice, before and after it lists them.
         found = set(re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE))
         return {stage: int(count) for stage, count in found if stage != "total"}

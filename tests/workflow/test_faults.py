@@ -100,14 +100,17 @@ def test_an_undisturbed_run_verifies(project, undisturbed):
 
 
 def test_films_go_through_the_same_engine(project, undisturbed, tmp_path):
-    """Export the model and reconstruct two cases of a table, whose films lie elsewhere."""
+    """Export the model and reconstruct two cases of a table, whose films lie elsewhere.
+
+    The engine takes names in braces for its own.
+    """
     folder = shutil.copytree(undisturbed[0], tmp_path / "clinical", symlinks=True)
     for view in ("ap", "lateral"):
-        shutil.copy(folder / f"results/drr/phantom0000/{view}.png", folder / f"{view}.png")
+        shutil.copy(folder / f"results/drr/phantom0000/{view}.png", folder / f"{{{view}}}.png")
     (folder / "films.tsv").write_text(
         "case\tap\tlateral\tspacing_mm\tmirror\n"
-        "one\tap.png\tlateral.png\t4 3 3.5\t\n"
-        "two\tap.png\tlateral.png\t\tap lateral\n",
+        "one\t{ap}.png\t{lateral}.png\t4 3 3.5\t\n"
+        "two\t{ap}.png\t{lateral}.png\t\tap lateral\n",
         encoding="utf-8",
     )
     # What a training of two epochs holds for bone is faint.

@@ -26,7 +26,7 @@ rule download:
 # batch.
 rule acquire:
     input:
-        files=batch_files,
+        files=lambda wildcards: named(batch_files(wildcards)),
     output:
         ct=temp(directory("<results>/ct/{batch}")),
         products="<results>/ct/{batch}.tsv",
@@ -43,6 +43,7 @@ rule acquire:
         runtime=60,
     params:
         scans=batch_rows,
+        unnamed=lambda wildcards: unnamed(files=batch_files(wildcards)),
         seed=CONFIG.seed,
         code=acquire_code,
     message:

@@ -41,9 +41,9 @@ if CASES:
 
     rule reconstruct_films:
         input:
-            ap=lambda wildcards: CASES[wildcards.case].ap,
-            lateral=lambda wildcards: CASES[wildcards.case].lateral,
-            model=clinical_model,
+            ap=lambda wildcards: named(film_files(wildcards)["ap"]),
+            lateral=lambda wildcards: named(film_files(wildcards)["lateral"]),
+            model=lambda wildcards: named(film_files(wildcards)["model"]),
         output:
             **{
                 name: f"<results>/clinical/{{case}}/{file}"
@@ -69,6 +69,7 @@ if CASES:
         params:
             case=lambda wildcards: CASES[wildcards.case].plain(),
             clinical=CONFIG.clinical.plain(),
+            unnamed=lambda wildcards: unnamed(**film_files(wildcards)),
             code=clinical_code,
         message:
             "Reconstruct the films of {wildcards.case}"

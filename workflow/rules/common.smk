@@ -1,3 +1,4 @@
+import logging
 import re
 from pathlib import Path
 
@@ -21,12 +22,16 @@ from srnet.tables.printed import printed_name
 CONFIG = Config.parse(config)
 # Jobs need to know the folder; its default is not theirs to look up.
 config["results"] = CONFIG.results
+if not workflow.is_main_process:
+    # Every job has an engine of its own, which lists the cohort again.
+    logging.getLogger("srnet.acquire").setLevel(logging.ERROR)
 SCANS = {scan.scan_id: scan for scan in list_scans(CONFIG.cohort)}
 BATCHES = batch_scans(SCANS.values(), CONFIG.cohort.scans_per_job)
 # Names in print lie in the settings, which no code digest counts: rules that print them have
 # them as a param.
 NAMES = {row: printed_name(row) for row in [*BASELINES, *CONFIG.methods]}
 LABELLED = [scan for scan in SCANS.values() if scan.labels]
+LABEL_FILES = [scan.labels for scan in LABELLED if scan.labels != GENERATED]
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
 CODE = {}
@@ -73,6 +78,12 @@ def scan_row(scan):
     return scan.model_copy(update={"files": ()}).plain()
 
 
+def labelled_row(scan):
+    """Return a scan for a job that reads its labels only."""
+    remote = scan.labels_remote and scan.labels_remote.plain()
+    return {**scan_row(scan), "labels": scan.labels, "labels_remote": remote}
+
+
 def batch_scan_ids(wildcards):
     return BATCHES[wildcards.batch]
 
@@ -83,6 +94,38 @@ def batch_rows(wildcards):
 
 def batch_files(wildcards):
     return [file for scan in BATCHES[wildcards.batch] for file in SCANS[scan].files]
+
+
+def named(files):
+    """Return those of `files` that can be inputs of a rule.
+
+    The engine expands `{name}` and `<name>` in every input and has no way to quote them, and
+    cannot print names that are not Unicode. It sees other files by `unnamed`.
+    """
+    return [
+        file for file in files if file.isprintable() and not set(file) & set("{}<>")
+    ]
+
+
+def unnamed(**inputs):
+    """Return a param in place of inputs that cannot be named: size and time of each file.
+
+    Scripts find these files among their inputs (`described` in scripts/_job.py).
+    """
+    odd = {name: set(files) - set(named(files)) for name, files in inputs.items()}
+    return {
+        name: {file: stamp(file) for file in files if file in odd[name]}
+        for name, files in inputs.items()
+        if odd[name]
+    }
+
+
+def stamp(file):
+    try:
+        status = Path(file).stat()
+    except OSError as failure:
+        raise WorkflowError(f"{file!r} cannot be read: {failure.strerror}") from None
+    return [status.st_size, status.st_mtime_ns]
 
 
 def acquire_code(wildcards):
@@ -197,6 +240,13 @@ def clinical_model(wildcards):
         CONFIG.clinical.model or f"{CONFIG.results}/export/{CONFIG.clinical.method}"
     )
     return [f"{folder}/{name}" for name in MODEL_FILES]
+
+
+def film_files(wildcards):
+    """Return the inputs of `reconstruct_films` by name."""
+    case = CASES[wildcards.case]
+    model = clinical_model(wildcards)
+    return {"ap": [case.ap], "lateral": [case.lateral], "model": model}
 
 
 def clinical_code(wildcards):

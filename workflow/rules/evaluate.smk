@@ -65,7 +65,7 @@ rule evaluate:
     input:
         prediction="<results>/predictions/{row}.h5",
         test="<results>/dataset/test.h5",
-        lpips=CONFIG.evaluate.lpips_files,
+        lpips=named(CONFIG.evaluate.lpips_files),
     output:
         scores="<results>/scores/{row}.tsv",
     log:
@@ -79,6 +79,7 @@ rule evaluate:
         runtime=120,
     params:
         evaluate=CONFIG.evaluate.plain(),
+        unnamed=lambda wildcards: unnamed(lpips=CONFIG.evaluate.lpips_files),
         code=code("evaluate"),
     message:
         "Score {wildcards.row} on the test set"
@@ -92,7 +93,7 @@ rule score_regions:
         predictions=expand(
             "<results>/predictions/{row}.h5", row=[*BASELINES, *TABLES.table1]
         ),
-        labels=[scan.labels for scan in LABELLED if scan.labels != GENERATED],
+        labels=named(LABEL_FILES),
     output:
         scores="<results>/regions.tsv",
         csv=report("<results>/regions.csv", category="Tables"),
@@ -110,7 +111,8 @@ rule score_regions:
         runtime=240,
     params:
         names=NAMES,
-        labelled=[{**scan_row(scan), "labels": scan.labels} for scan in LABELLED],
+        labelled=[labelled_row(scan) for scan in LABELLED],
+        unnamed=lambda wildcards: unnamed(labels=LABEL_FILES),
         seed=CONFIG.seed,
         bone_threshold=CONFIG.evaluate.bone_threshold,
         # Labels lie in files or are generated: no other source has code for them.

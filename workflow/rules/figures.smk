@@ -49,7 +49,7 @@ rule render_overview:
 
 rule render_fig5:
     input:
-        files=SEPARATED.files,
+        files=named(SEPARATED.files),
     output:
         figure=report(
             "<results>/figures/fig5.png",
@@ -68,6 +68,7 @@ rule render_fig5:
     params:
         figures=CONFIG.figures.plain(),
         scan=SEPARATED.plain(),
+        unnamed=lambda wildcards: unnamed(files=SEPARATED.files),
         seed=CONFIG.seed,
         bone=CONFIG.bone.plain(),
         code=code("render_fig5", SOURCES[SEPARATED.source].__name__),

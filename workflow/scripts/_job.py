@@ -27,18 +27,25 @@ def cohort_job(
 
 
 def described(snakemake: Snakemake) -> Job:
-    """Return what the engine says of a job, in the words of the package."""
+    """Return what the engine says of a job, in the words of the package.
+
+    Its inputs include those that the engine cannot name (`unnamed` in rules/common.smk).
+    """
+    params = dict(snakemake.params.items())
+    inputs = by_name(snakemake.input)
+    for name, files in params.pop("unnamed", {}).items():
+        inputs[name] = [*inputs.get(name, ()), *files]
     return Job(
         results=snakemake.config["results"],
         rule=snakemake.rule,
         wildcards=dict(snakemake.wildcards.items()),
-        params=dict(snakemake.params.items()),
-        inputs=by_name(snakemake.input),
+        params=params,
+        inputs=inputs,
         outputs=by_name(snakemake.output),
         threads=snakemake.threads,
         resources=dict(snakemake.resources.items()),
     )
 
 
-def by_name(files: Namedlist) -> Mapping[str, list[str]]:
+def by_name(files: Namedlist) -> dict[str, list[str]]:
     return {name: [one] if isinstance(one, str) else list(one) for name, one in files.items()}

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from _job import job
+from _job import described, job
 
 from srnet.clinical.case import Case
 from srnet.clinical.reconstruct_films import reconstruct_case_to
@@ -14,7 +14,7 @@ with job(snakemake):
     result = reconstruct_case_to(
         Path(snakemake.output.volume).parent,
         Case.parse(snakemake.params.case),
-        open_model(Path(snakemake.input.model[0]).parent),
+        open_model(Path(described(snakemake).inputs["model"][0]).parent),
         ClinicalSettings.parse(snakemake.params.clinical),
     )
     for finding in result.findings:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from srnet.acquire.dicom_headers import Slice, read_slices
 from srnet.core.errors import ScanRejected
 from srnet.core.rejection import is_shortage
-from srnet.imaging.image import Image, plain_reason
+from srnet.imaging.image import DENSEST_LARGE, LARGE, Image, plain_reason
 from srnet.imaging.volume import AIR_HU
 
 LOG = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _acquisitions(group: list[Slice]) -> list[list[Slice]]:
     """Split a series by acquisition, unless its acquisitions follow each other along the body.
 
     Acquisitions whose ranges overlap are separate stacks, except on scanners that number every
-    slice as an acquisition of its own.
+    slice as an acquisition of its own, and where the slices are numbered along the body.
     """
     parts = _grouped(group, lambda slice_: slice_.acquisition)
     normal = _normal(group)
@@ -148,7 +148,15 @@ def _acquisitions(group: list[Slice]) -> list[list[Slice]]:
     spans = sorted((min(places), max(places)) for places in ends)
     consecutive = all(one[1] < following[0] for one, following in pairwise(spans))
     stacks = max(map(len, parts)) >= _SMALLEST_STACK
-    return parts if stacks and not consecutive else [group]
+    return parts if stacks and not consecutive and not _are_numbered(group, normal) else [group]
+
+
+def _are_numbered(slices: Sequence[Slice], normal: NDArray[np.float64]) -> bool:
+    """Tell whether the numbers of slices run along the body, each slice having its own."""
+    ordered = sorted(slices, key=lambda slice_: float(np.dot(slice_.position_mm, normal)))
+    numbers = [slice_.number for slice_ in ordered]
+    steps = {later - earlier for earlier, later in pairwise(n for n in numbers if n is not None)}
+    return None not in numbers and (min(steps, default=0) > 0 or max(steps, default=0) < 0)
 
 
 def _axes(slices: Sequence[Slice]) -> NDArray[np.float64]:
@@ -289,6 +297,13 @@ def _check_tilt(
 
 def _read_pixels(ordered: list[Slice], where: str) -> NDArray[Any]:
     """Return HU indexed [column, row, slice]."""
+    claimed = 2 * len(ordered) * math.prod(ordered[0].shape)
+    held = sum(path.stat().st_size for path in {slice_.path for slice_ in ordered})
+    if claimed > max(LARGE, DENSEST_LARGE * held):
+        raise ScanRejected(
+            f"{where}: its headers claim {claimed / 2**30:.1f} GiB of pixels, packed into "
+            f"{held / 2**20:.1f} MiB, which no scan can be; export the series again"
+        )
     planes: NDArray[Any] = np.empty((len(ordered), *ordered[0].shape), np.int16)
     for index, slice_ in enumerate(ordered):
         values = _values(slice_, where)

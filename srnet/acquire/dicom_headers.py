@@ -34,7 +34,7 @@ _SCALE = ("RescaleSlope", "RescaleIntercept")
 _UNITS = ("", "HU", "US", "UNSPECIFIED")
 _LAYOUT = ("BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation")
 _TAGS = [
-    *("Modality", "ImageType", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"),
+    *("Modality", "ImageType", "SOPClassUID", "InstanceNumber", "SeriesInstanceUID"),
     *(
         "SeriesNumber",
         "SeriesDescription",
@@ -67,8 +67,8 @@ class Slice:
     ----------
     path, frame, frames
         The file, the number of the frame in it, and how many it holds.
-    instance, series, acquisition, description
-        Identity, for telling copies and stacks apart and for messages.
+    series, acquisition, number, description
+        Identity, for telling stacks apart and for messages; the number is None if not stated.
     localizer
         Whether it is a scout.
     shape, spacing_mm
@@ -95,9 +95,9 @@ class Slice:
     path: Path
     frame: int
     frames: int
-    instance: str
     series: str
     acquisition: str
+    number: int | None
     description: str
     localizer: bool
     shape: tuple[int, int]
@@ -325,7 +325,9 @@ def _looks_alike(path: Path, dicom: Sequence[Path]) -> bool:
     name = path.name.lower()
     if name.endswith(_SUFFIXES) or _pattern(name) in {_pattern(p.name.lower()) for p in dicom}:
         return True
-    if _has_suffix(name) or all(_has_suffix(p.name.lower()) for p in dicom):
+    if _has_suffix(name) or not re.search(r"\d", name):
+        return False  # LOCKFILE and VERSION are as empty as a slice that was lost.
+    if all(_has_suffix(p.name.lower()) for p in dicom):
         return False
     with path.open("rb") as handle:
         head = handle.read(512)
@@ -397,9 +399,9 @@ def _slices(path: Path, header: Any, handle: BinaryIO) -> list[Slice]:
         path=path,
         frame=0,
         frames=frames,
-        instance=str(header.get("SOPInstanceUID", "")),
         series=str(header.get("SeriesInstanceUID", "")),
         acquisition="",
+        number=None,
         description=f"series {number} '{about}'",
         localizer="LOCALIZER" in (header.get("ImageType") or ()),
         shape=shape,
@@ -458,6 +460,7 @@ def _placed(slice_: Slice, header: Any, values: Any) -> Slice:
     return replace(
         slice_,
         acquisition=str(values.get("AcquisitionNumber", "")),
+        number=int(values.get("InstanceNumber") or 0) or None,
         spacing_mm=spacing,
         orientation=orientation,
         position_mm=position,

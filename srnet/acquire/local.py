@@ -147,8 +147,7 @@ def _identity(path: Path) -> Identity:
     if path.is_dir():
         return identify(path)
     if path.name.lower().endswith(ARCHIVES):
-        # Archives are not joined: each was made to hold a whole scan.
-        return Identity(identify(first_bytes(path, is_dicom)).person, frozenset())
+        return identify(first_bytes(path, is_dicom))
     return Identity("", frozenset())
 
 
@@ -171,14 +170,21 @@ def read_scan(files: Sequence[Path]) -> Image:
     ScanRejected
         If it cannot be read, or its grid cannot be used.
     """
-    path = files[0]
+    # A folder often lies beside the archive that it was unpacked from.
+    series = [path for path in files if not path.name.lower().endswith(ARCHIVES) or path.is_dir()]
+    path = (series or files)[0]
+    name = ", ".join(map(str, files))
     if path.is_dir() or (_is_plain(path) and is_dicom(path)):
-        image = read_series(files)
-    elif path.name.lower().endswith(ARCHIVES):
+        image = read_series(series)
+    elif series:
+        image = import_image(path)
+    elif len(files) == 1:
         image = _read_archive(path)
     else:
-        image = import_image(path)
-    return check_geometry(image, ", ".join(map(str, files)) if path.is_dir() else str(path))
+        raise ScanRejected(
+            f"{name}: hold parts or copies of one series; unpack them into one folder"
+        )
+    return check_geometry(image, name)
 
 
 def _is_plain(path: Path) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from srnet.acquire.acquire import acquire, list_scans
 from srnet.acquire.archive import unpack
@@ -103,6 +104,14 @@ def test_two_acquisitions_in_between_each_other_are_told_apart(tiny_ct, tmp_path
     assert [len(stack) for stack in list_series([folder])] == [36, 36]
     with pytest.raises(ScanRejected, match="holds 2 CT series or acquisitions"):
         read_series([folder])
+
+
+def test_slices_that_are_numbered_along_the_body_are_one_stack(tiny_ct, tmp_path):
+    """Some scanners alternate between two acquisitions, and half of a scan is no scan."""
+    tags = {"AcquisitionNumber": lambda i: 1 + i % 2, "InstanceNumber": lambda i: 36 - i}
+    folder = write_series(tmp_path / "ct", tiny_ct, **tags)
+    assert [len(stack) for stack in list_series([folder])] == [36]
+    assert read_series([folder]).spacing_mm[2] == pytest.approx(3)
 
 
 def test_acquisitions_that_continue_each_other_are_one_stack(tiny_ct, tmp_path):
@@ -389,6 +398,7 @@ def test_what_else_lies_on_a_disc_is_passed_over(tiny_ct, tmp_path, name):
         "preview.jpg": b"\xff\xd8\xff",
         "._0000.dcm": b"\0\5\x16\7\0\2\0\0Mac OS X        ",
         ".DS_Store": bytes(100),
+        "LOCKFILE": b"",
         "autorun.inf": b"[autorun]",
     }.items():
         (folder / other).write_bytes(content)
@@ -558,6 +568,64 @@ def test_a_series_spread_over_folders_is_one_scan(tiny_ct, tmp_path):
     assert len(scans[0].files) == 4
     whole = check_values(canonical(reference), "a")
     assert np.array_equal(acquire(scans[0], seed=1).array, whole.array)
+
+
+def test_a_folder_beside_its_archive_is_one_scan(tiny_ct, tmp_path):
+    write_series(tmp_path / "in" / "a", tiny_ct)
+    shutil.make_archive(str(tmp_path / "in" / "a"), "zip", tmp_path / "in" / "a")
+    (scan,) = list_source(FolderSource(path=str(tmp_path / "in")))
+    assert acquire(scan, seed=1).grid.shape == (36, 44, 40)
+
+
+def test_parts_of_a_series_in_several_archives_are_refused(tiny_ct, tmp_path):
+    for name, order in (("a", range(18)), ("b", range(18, 36))):
+        write_series(tmp_path / name, tiny_ct, order=order)
+        shutil.make_archive(str(tmp_path / "in" / name), "zip", tmp_path / name)
+    (scan,) = list_source(FolderSource(path=str(tmp_path / "in")))
+    with pytest.raises(
+        ScanRejected, match=r"a\.zip, .*b\.zip: hold parts or copies of one series"
+    ):
+        acquire(scan, seed=1)
+
+
+def packings(folder):
+    """Yield copies of a series, their pixels packed in every way that can be written here."""
+    for name in ("RLE", "deflated", "JPEG2000", "JPEG"):
+        packed = folder.with_name(name)
+        packed.mkdir()
+        for path in folder.iterdir():
+            if name in {"RLE", "deflated"}:
+                data = pydicom.dcmread(path)
+                if name == "RLE":
+                    data.compress(RLELossless)
+                else:
+                    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+                data.save_as(packed / path.name)
+                continue
+            # GDCM writes JPEG without loss.
+            image = SimpleITK.ReadImage(str(path))
+            writer = SimpleITK.ImageFileWriter()
+            writer.SetUseCompression(True)
+            writer.SetCompressor(name)
+            writer.KeepOriginalImageUIDOn()
+            writer.SetFileName(str(packed / path.name))
+            plane = SimpleITK.Cast(image, SimpleITK.sitkInt16)
+            for tag in ("0008|0060", "0020|000e", "0020|0032", "0020|0037", "0028|0030"):
+                plane.SetMetaData(tag, image.GetMetaData(tag))
+            writer.Execute(plane)
+        yield packed
+
+
+def test_packed_pixels_are_those_that_were_packed(tiny_ct, tmp_path):
+    folder = write_series(tmp_path / "plain", tiny_ct, RescaleSlope=1)
+    reference = read_series([folder])
+    syntaxes = set()
+    for packed in packings(folder):
+        read = read_series([packed])
+        assert np.array_equal(read.array, reference.array), packed.name
+        first = pydicom.dcmread(next(packed.iterdir()), stop_before_pixels=True)
+        syntaxes.add(first.file_meta.TransferSyntaxUID)
+    assert len(syntaxes) >= 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srnet.acquire.integrity import LARGEST_SPACING_MM
 from srnet.acquire.scan import Scan
 from srnet.config.cohort import OpenkbpSource
 from srnet.core.errors import ScanRejected, SrnetError
@@ -19,6 +20,7 @@ from srnet.imaging.volume import Grid, Volume
 FILES = ("ct.csv", "voxel_dimensions.csv")
 EDGE = 128
 _OFFSET_HU = 1024
+_HIGHEST = 32767
 _FOLDERS = {"train-pats": (1, 200), "validation-pats": (201, 240), "test-pats": (241, 340)}
 
 
@@ -65,9 +67,10 @@ def read(scan: Scan, seed: int) -> Volume:  # noqa: ARG001 - the interface of al
     """Read a patient's two tables; raise `ScanRejected` if one is cut, empty or malformed."""
     values, voxel = (Path(file) for file in scan.files)
     step = _numbers(voxel, 0)
-    if step.shape != (3,) or not np.all(step > 0):
+    if step.shape != (3,) or not np.all((step > 0) & (step <= LARGEST_SPACING_MM)):
         raise ScanRejected(
-            f"{voxel}: {step.tolist()} are not three positive voxel sizes; download it again"
+            f"{voxel}: {step.tolist()} are not three voxel sizes of up to {LARGEST_SPACING_MM:g} "
+            "mm; download it again"
         )
     deep, wide, high = (float(s) for s in step)
     array = np.ascontiguousarray(_dense(values).transpose(2, 0, 1))
@@ -90,6 +93,10 @@ def _dense(path: Path) -> NDArray[np.int16]:
         )
     if len(np.unique(index)) != len(index):
         raise ScanRejected(f"{path}: lists voxels more than once; download it again")
+    if not np.all((table[:, 1] >= 0) & (table[:, 1] <= _HIGHEST)):
+        raise ScanRejected(
+            f"{path}: its values are not HU + {_OFFSET_HU} from 0 to {_HIGHEST}; download it again"
+        )
     flat = np.zeros(cells, dtype=np.int16)
     flat[index] = np.rint(table[:, 1]).astype(np.int16)
     return flat.reshape(EDGE, EDGE, EDGE) - np.int16(_OFFSET_HU)

@@ -57,6 +57,28 @@ def test_a_file_that_was_refused_is_no_labels(tmp_path):
         vertebra_labels(scan, 1, Grid((4, 4, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
 
 
+@pytest.mark.parametrize(
+    ("value", "shift_mm", "reason"),
+    [
+        (300, 0, "holds values that are no labels"),
+        (-1, 0, "holds values that are no labels"),
+        (20.5, 0, "holds values that are no labels"),
+        (np.nan, 0, "holds values that are no labels"),
+        (20, 500, "all of it lies outside of the scan"),
+    ],
+)
+def test_what_is_no_label_of_the_scan_is_refused(tmp_path, write_nifti, value, shift_mm, reason):
+    """A type of eight bits would turn 300 into another vertebra."""
+    affine = np.eye(4)
+    affine[0, 3] = shift_mm
+    array = np.full((16, 16, 16), value, np.float32)
+    path = write_nifti(tmp_path / "labels.nii.gz", array, affine)
+    scan = Scan(scan_id="a", patient_id="a", source="folder", labels=str(path))
+    grid = canonical(import_image(write_nifti(tmp_path / "ct.nii", array, np.eye(4)))).grid
+    with pytest.raises(ScanRejected, match=rf"labels\.nii\.gz: {reason}"):
+        vertebra_labels(scan, 1, grid)
+
+
 def test_generated_labels_are_the_vertebrae_where_they_were_drawn():
     (scan, *_) = list_phantoms(PhantomSource(count=3, spacing_mm=4.0, regions=("lumbar",)))
     truth = canonical(generate(scan, 1).labels)

@@ -57,6 +57,8 @@ def test_voxel_exact_against_the_converted_copies(srnet_data, number):
         (",data\n12,", r"ct\.csv: is not a table of numbers"),
         (",data\n1,2,3\n4,5,6\n", r"ct\.csv: is not a table of index and value"),
         (",data\n5,900\n2097152,900\n", r"indices run from 5 to 2097152, outside of 128\^3"),
+        (",data\n5,900\n6,99999\n", r"its values are not HU \+ 1024 from 0 to 32767"),
+        (",data\n5,900\n6,nan\n", r"its values are not HU \+ 1024 from 0 to 32767"),
         (",data\n5,900\n5,901\n", r"lists voxels more than once"),
         ("<!DOCTYPE html>\n<html></html>\n", r"ct\.csv: is not a table of numbers"),
     ],
@@ -68,7 +70,7 @@ def test_damaged_tables_are_named(tmp_path, table, message):
 
 def test_a_wrong_voxel_size_is_refused(tmp_path):
     scan = write_patient(tmp_path, ",data\n5,900\n6,900\n", steps="4.0\n0.0\n2.5\n")
-    with pytest.raises(ScanRejected, match="are not three positive voxel sizes"):
+    with pytest.raises(ScanRejected, match="are not three voxel sizes of up to 10 mm"):
         read(scan, seed=1)
 
 

@@ -126,7 +126,8 @@ def _open(path: Path) -> tuple[Any, NDArray[Any]]:
 
     with path.open("rb") as handle:
         head = handle.read(1 << 16)
-    packed = path.name.lower().endswith(".gz") or head.startswith(_GZIP)
+    # The name does not tell: some programs write `.nii.gz` without packing it.
+    packed = head.startswith(_GZIP)
     if packed:
         head = zlib.decompressobj(31).decompress(head, 1 << 12)
     nifti2 = head[:4] in _NIFTI2_HEADER

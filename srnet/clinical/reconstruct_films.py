@@ -99,7 +99,7 @@ def _explained(subject: str, cure: str) -> Iterator[None]:
     except Exception as failure:
         short = is_shortage(failure)
         what = failure.strerror if isinstance(failure, OSError) else None
-        cure = f"make room on the machine, or {cure}" if short else cure
+        cure = "mend that and try again" if short else cure
         cause = failure if short else None
         raise SrnetError(f"{subject} ({what or _place(failure)}); {cure}") from cause
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srnet.clinical.case import Case
 from srnet.clinical.checks import (
@@ -20,11 +21,17 @@ from srnet.clinical.mesh import Mesh, extract_mesh
 from srnet.clinical.prepare_film import PreparedFilm, prepare_film
 from srnet.clinical.scale import Scale, settle_scale
 from srnet.config.clinical import ClinicalSettings
+from srnet.core.errors import SrnetError
 from srnet.evaluate.reprojection import ViewConsistency, reproject, view_consistency
 from srnet.export.model_folder import ModelFolder
 from srnet.imaging.geometry import View
+from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Volume
 from srnet.imaging.xray import Grey
+
+CUT_UNSAID, CUT_WIDE = 0.001, 0.05
+"""Shares of a volume's sum that lie above the largest value: cut off without a word, and without
+a warning."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Reconstruction:
     scale
         Voxel size, and whether it is known.
     volume
-        Network values, exactly as the evaluation stage would give them.
+        Network values in [0, 1], exactly those that the evaluation stage scores.
     mesh
         Surface of the bone.
     drrs
@@ -91,14 +98,14 @@ def reconstruct_case(case: Case, model: ModelFolder, settings: ClinicalSettings)
         for film, box in pair.films
     }
     note_time("prepare films")
-    scale = settle_scale(pair, model)
-    volume = _run_network(prepared, scale, model, settings)
+    scale = settle_scale(pair, prepared, model)
+    volume, range_findings = _run_network(prepared, scale, model, settings)
     note_time("run the network")
     mesh = extract_mesh(volume, settings)
     note_time("extract the mesh")
     drrs = reproject(volume, model.beam)
     note_time("reproject")
-    findings += polarity_findings
+    findings += polarity_findings + scale.findings + range_findings
     if scale.spacing_known:
         findings += check_voxel_size(scale.grid, model.statistics)
     findings += check_likeness(
@@ -139,8 +146,14 @@ def _run_network(
     scale: Scale,
     model: ModelFolder,
     settings: ClinicalSettings,
-) -> Volume:
-    """Return the network's volume, by the functions that the evaluation stage uses."""
+) -> tuple[Volume, list[Finding]]:
+    """Return the network's volume, by the functions of the evaluation, and what was cut off it.
+
+    Raises
+    ------
+    SrnetError
+        If it holds values that are no numbers.
+    """
     from srnet.physics.views import make_views
     from srnet.train.predict import choose_device, run_net
 
@@ -152,4 +165,26 @@ def _run_network(
         card.source_to_isocentre_mm,
         gamma=card.train.gamma,
     )
-    return Volume(run_net(model.loaded.net, views, choose_device(settings.device)), scale.grid)
+    values = run_net(model.loaded.net, views, choose_device(settings.device))
+    if not np.isfinite(values).all():
+        raise SrnetError(
+            "the network returned values that are no numbers; check the spacing and the boxes of "
+            "the films, or export the model again"
+        )
+    return Volume(np.clip(values, 0, 1), scale.grid), _check_range(values)
+
+
+def _check_range(values: NDArray[np.float32]) -> list[Finding]:
+    """Return what was cut off a volume above 1, the densest bone, where no value has a meaning."""
+    excess = float(np.maximum(values - 1, 0).sum(dtype=np.float64))
+    share = excess / max(float(values.sum(dtype=np.float64)), 1e-12)
+    if share < CUT_UNSAID:
+        return []
+    sentence = (
+        f"The network returned values up to {float(values.max()):.3g}, and 1 is the densest bone "
+        f"({hounsfield(1.0):.0f} HU): {share:.1%} of the bone was cut off there"
+    )
+    if share < CUT_WIDE:
+        return [Finding("range", "note", f"{sentence}.")]
+    cure = "so that the HU are not true; check the spacing and the boxes."
+    return [Finding("range", "warning", f"{sentence}, {cure}")]

@@ -67,12 +67,17 @@ def _run_table(arguments: argparse.Namespace, settings: ClinicalSettings) -> int
 
     cases, model = read_cases(arguments.table), open_model(arguments.model)
     failures: list[str] = []
+    done = 0
     for case in tqdm(cases, unit="pair", file=sys.stderr):
         try:
             reconstruct_case_to(Path(arguments.out) / case.case, case, model, settings)
+            done += 1
         except SrnetError as mistake:
             failures.append(f"{case.case}: {mistake}")
-    print(f"{arguments.out}: {len(cases) - len(failures)} of {len(cases)} pairs reconstructed")
+            if mistake.__cause__:
+                failures.append("the pairs after it were not tried")
+                break
+    print(f"{arguments.out}: {done} of {len(cases)} pairs reconstructed")
     if failures:
         raise SrnetError("; ".join(failures))
     return 0

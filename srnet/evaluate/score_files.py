@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from srnet.config.evaluate import EvaluateSettings
 from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage
 from srnet.evaluate.evaluate import load_lpips
 from srnet.evaluate.metrics import CONVENTIONS, ScoredPair, score_pair
 from srnet.imaging.formats import import_image
@@ -56,14 +57,24 @@ def read_network_volume(path: str | Path) -> tuple[NDArray[np.float32], Grid | N
 
 def _read_npy(path: Path) -> NDArray[np.float32]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as failure:
+        # Mapped, so that a header cannot claim more memory than the file holds.
+        array = np.lib.format.open_memmap(path, mode="r")
+        claimed = array.offset + array.nbytes
+    except Exception as failure:  # Damaged headers raise nearly any error.
+        if is_shortage(failure) and not isinstance(failure, PermissionError):
+            raise
         raise SrnetError(f"{path}: cannot be read as an array ({failure})") from None
-    if array.ndim != 3 or array.dtype.kind not in "fiub":
+    if claimed != path.stat().st_size:
+        raise SrnetError(
+            f"{path}: holds {path.stat().st_size} bytes, and its header {claimed}; write it again"
+        )
+    if array.ndim != 3 or not array.size or array.dtype.kind not in "fiub":
         raise SrnetError(
             f"{path}: has shape {array.shape} and type {array.dtype}; give 3-D network values"
         )
-    return np.asarray(array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise SrnetError(f"{path}: holds values that are no numbers; write it again without them")
+    return np.array(array, dtype=np.float32)
 
 
 def score_files(

@@ -8,20 +8,22 @@ anything that could be a pickle, which may run code when it is loaded.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from srnet.config.base import Settings
 from srnet.core.atomic import write_text
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage
 from srnet.export.xray_statistics import XrayStatistics
-from srnet.imaging.geometry import ConeBeam
+from srnet.imaging.geometry import ConeBeam, View
 
 if TYPE_CHECKING:
     from srnet.train.checkpoint import LoadedModel
 
+_Kind = TypeVar("_Kind", bound=Settings)
 MANIFEST = "manifest.json"
 MODEL_FILES = (
     "model.safetensors",
@@ -45,6 +47,13 @@ class Reference(Settings):
     scans: int = Field(ge=0, description="test scans that were reprojected")
     correlation_p05: dict[str, float] = Field(description="5th percentile by view")
     correlation_median: dict[str, float] = Field(description="median by view")
+
+    @field_validator("correlation_p05", "correlation_median")
+    @classmethod
+    def _check_views(cls, value: dict[str, float]) -> dict[str, float]:
+        if value and set(value) != {view.value for view in View}:
+            raise ValueError("must hold a number for each of the views ap and lateral")
+        return value
 
 
 @dataclass(frozen=True)
@@ -89,17 +98,47 @@ def open_model(folder: str | Path) -> ModelFolder:
         If the folder is no model folder, does not fit this version, or is refused by
         `verify_folder`.
     """
+    folder = Path(folder)
+    try:
+        verify_folder(folder)
+        return _build(folder)
+    except SrnetError:
+        raise
+    except Exception as failure:
+        if is_shortage(failure) and not isinstance(failure, PermissionError):
+            raise
+        reason = getattr(failure, "strerror", None) or f"{type(failure).__name__}: {failure}"
+        raise SrnetError(
+            f"{folder}: is no model folder that this version can read ({_line(reason)}); copy it "
+            "again, or export the model with this version"
+        ) from None
+
+
+def _build(folder: Path) -> ModelFolder:
+    """Return the model of a verified folder whose files agree with each other."""
     from srnet.train.checkpoint import load_model
 
-    folder = Path(folder)
-    verify_folder(folder)
     about = _read_json(folder / "model.json")
+    statistics = _parsed(XrayStatistics, folder / "statistics.json")
+    reference = _parsed(Reference, folder / "metrics.json", "reprojection")
+    loaded = load_model(folder / "model.safetensors")
+    size, method = loaded.card.size, about.get("method")
+    if about.get("size") != size or not isinstance(method, str):
+        raise SrnetError(
+            f"{folder / 'model.json'}: does not describe the model of {size} voxels a side that "
+            "model.safetensors holds; export the model again"
+        )
+    if statistics.size != size:
+        raise SrnetError(
+            f"{folder / 'statistics.json'}: is of x-rays of {statistics.size} pixels a side, and "
+            f"the model takes {size}; export the model again"
+        )
     return ModelFolder(
-        loaded=load_model(folder / "model.safetensors"),
-        method=about["method"],
-        beam=ConeBeam(about["source_to_isocentre_mm"]),
-        statistics=XrayStatistics.parse(_read_json(folder / "statistics.json")),
-        reference=Reference.parse(_read_json(folder / "metrics.json")["reprojection"]),
+        loaded=loaded,
+        method=method,
+        beam=ConeBeam(loaded.card.source_to_isocentre_mm),
+        statistics=statistics,
+        reference=reference,
         sha256=file_digest(folder / MANIFEST),
     )
 
@@ -133,9 +172,11 @@ def verify_folder(folder: Path) -> None:
             f"{manifest}: has format {about.get('format')!r}, not {FORMAT!r}; "
             "export the model with this version"
         )
-    listed = {name: entry["sha256"] for name, entry in about["files"].items()}
-    for path in sorted(folder.iterdir()):
+    files = sorted(folder.iterdir())
+    for path in files:
         _refuse_pickle(path)
+    listed = _listed(manifest, about.get("files"))
+    for path in files:
         if path.name not in listed and path.name != MANIFEST:
             raise SrnetError(f"{path}: is not listed in {MANIFEST}; remove it or export again")
     for name, digest in listed.items():
@@ -148,6 +189,19 @@ def verify_folder(folder: Path) -> None:
                 f"{path}: has SHA-256 {found[:12]}..., not {digest[:12]}... as {MANIFEST} says; "
                 "copy the model folder again, and do not edit it"
             )
+
+
+def _listed(manifest: Path, files: Any) -> dict[str, str]:
+    """Return the digest of each file that the manifest lists."""
+    if not isinstance(files, dict) or set(files) != {*MODEL_FILES} - {MANIFEST}:
+        raise SrnetError(
+            f"{manifest}: does not list exactly the files of a model folder; copy the folder "
+            "again, or export the model with this version"
+        )
+    for name, entry in files.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise SrnetError(f"{manifest}: states no SHA-256 of {name}; copy the folder again")
+    return {name: entry["sha256"] for name, entry in files.items()}
 
 
 def _refuse_pickle(path: Path) -> None:
@@ -163,10 +217,24 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
+def _parsed(kind: type[_Kind], path: Path, key: str | None = None) -> _Kind:
+    content = _read_json(path)
+    try:
+        return kind.parse(content if key is None else content.get(key) or {})
+    except (SrnetError, TypeError, ValueError) as failure:
+        reason = _line(str(failure).removeprefix("configuration: "))
+        raise SrnetError(f"{path}: {reason}; export the model again") from None
+
+
+def _line(text: str) -> str:
+    """Return the begin of a text on one line."""
+    return " ".join(text.split())[:300]
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
+    except (OSError, ValueError, RecursionError) as failure:
         raise SrnetError(
             f"{path}: cannot be read as JSON ({failure}); copy the model folder again"
         ) from None

@@ -1,6 +1,6 @@
 """Statistics of the x-rays of a training set, and how far a film lies from them."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,24 @@ FAMILIAR = 1.25
 FAINTEST_SPREAD = 0.02
 """Least grey spread of a region, so that constant corners do not dominate the score."""
 
+Positive = Annotated[float, Field(gt=0)]
+
 
 class ViewStatistics(Settings):
     """Statistics of the training x-rays of one view."""
 
-    quantiles: tuple[float, ...] = Field(description="mean grey at 100 even quantiles")
-    columns: tuple[float, ...] = Field(description="mean grey of each column of pixels")
-    region_mean: tuple[float, ...] = Field(description="mean grey of 8 x 8 regions, row by row")
-    region_spread: tuple[float, ...] = Field(description="standard deviation of the same")
+    quantiles: tuple[float, ...] = Field(
+        min_length=100, max_length=100, description="mean grey at 100 even quantiles"
+    )
+    columns: tuple[float, ...] = Field(
+        min_length=1, description="mean grey of each column of pixels"
+    )
+    region_mean: tuple[float, ...] = Field(
+        min_length=64, max_length=64, description="mean grey of 8 x 8 regions, row by row"
+    )
+    region_spread: tuple[Positive, ...] = Field(
+        min_length=64, max_length=64, description="standard deviation of the same"
+    )
     score_median: float = Field(ge=0, description="median score of the training x-rays")
     score_p95: float = Field(ge=0, description="95th percentile of the same")
     full_scale_hu_mm: float = Field(gt=0, description="median line integral at grey 1")
@@ -38,11 +48,13 @@ class XrayStatistics(Settings):
 
     samples: int = Field(ge=1, description="x-ray pairs of the training set")
     size: int = Field(ge=1, description="pixels along an edge")
-    spacing_low_mm: tuple[float, float, float] = Field(
+    spacing_low_mm: tuple[Positive, Positive, Positive] = Field(
         description="voxel size, 5th percentile by axis"
     )
-    spacing_median_mm: tuple[float, float, float] = Field(description="median by axis")
-    spacing_high_mm: tuple[float, float, float] = Field(description="95th percentile by axis")
+    spacing_median_mm: tuple[Positive, Positive, Positive] = Field(description="median by axis")
+    spacing_high_mm: tuple[Positive, Positive, Positive] = Field(
+        description="95th percentile by axis"
+    )
     ap: ViewStatistics
     lateral: ViewStatistics
 

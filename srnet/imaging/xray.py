@@ -11,7 +11,10 @@ Pictures at another size or brightness.
 """
 
 import math
+import struct
+import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from srnet.core.atomic import atomic_path
-from srnet.core.rejection import raise_if_rejected
+from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage, raise_if_rejected
 from srnet.core.stamp import record_id
 
 Grey = NDArray[np.float32]
@@ -28,6 +32,11 @@ Grey = NDArray[np.float32]
 
 LEVELS = 65535
 """Grey levels of a stored x-ray: 16 bit."""
+
+LARGEST = 8192
+"""Pixels along either edge of a stored x-ray; networks see at most 128."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,60 @@ def read_xray(path: str | Path) -> Xray:
     ------
     ScanRejected
         If the file is the tombstone of a rejected scan.
+    SrnetError
+        If the file is missing, damaged, or not of this package's making.
     """
-    raise_if_rejected(path)
-    with Image.open(path) as image:
-        levels = np.asarray(image, dtype=np.float32)
-        scale = float(image.text["full_scale_hu_mm"])  # type: ignore[attr-defined]
+    try:
+        raise_if_rejected(path)
+        content = Path(path).read_bytes()
+        _check_png(content)
+        with Image.open(BytesIO(content)) as image:
+            levels = np.asarray(image, dtype=np.float32)
+            scale = float(image.text["full_scale_hu_mm"])  # type: ignore[attr-defined]
+        if not 0 <= scale < math.inf:
+            raise ValueError(f"white stands for {scale} HU mm")
+    except SrnetError:
+        raise
+    except Exception as failure:
+        # Pillow raises nearly any of Python's errors at damaged files.
+        if is_shortage(failure):
+            raise
+        reason = "it does not state full_scale_hu_mm" if isinstance(failure, KeyError) else failure
+        raise SrnetError(
+            f"{path}: cannot be read as an x-ray of this package ({reason}); make it again"
+        ) from None
     return Xray(levels / np.float32(LEVELS), scale)
+
+
+def _check_png(content: bytes) -> None:
+    """Refuse anything but a whole 16-bit grey PNG, since Pillow passes over much damage.
+
+    Raises
+    ------
+    ValueError
+        Saying what is wrong with the bytes.
+    """
+    if not content.startswith(_SIGNATURE):
+        raise ValueError("it is no PNG")
+    at, chunks, packed = len(_SIGNATURE), list[bytes](), b""
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if at + 12 + length > len(content):
+            raise ValueError("it ends too early")
+        body = content[at + 8 : at + 8 + length]
+        if struct.unpack_from(">I", content, at + 8 + length)[0] != zlib.crc32(kind + body):
+            raise ValueError(f"its part {kind!r} is damaged")
+        chunks.append(kind)
+        packed += body if kind == b"IDAT" else b""
+        at += 12 + length
+    columns, rows, *layout = struct.unpack_from(">IIBBBBB", content, 16)
+    if chunks[0] != b"IHDR" or chunks[-1] != b"IEND" or layout != [16, 0, 0, 0, 0]:
+        raise ValueError("it is not a 16-bit grey PNG from begin to end")
+    if not 0 < max(rows, columns) <= LARGEST:
+        raise ValueError(f"it claims {columns} x {rows} pixels, and x-rays have at most {LARGEST}")
+    stream, size = zlib.decompressobj(), rows * (1 + 2 * columns)
+    if len(stream.decompress(packed, size + 1)) != size or not stream.eof or stream.unused_data:
+        raise ValueError(f"it does not hold the {columns} x {rows} pixels that it claims")
 
 
 TARGET_MEAN = 0.01

@@ -6,6 +6,7 @@ to go on.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from srnet.nets.registry import build_net
 
 # A single key, since the order of several keys in a header is not reproducible.
 _KEY = "srnet"
+
+SIZES = (32, 64, 128)
+"""Voxels along an edge that networks are made for."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,12 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise SrnetError(f"{path}: cannot be read as safetensors ({failure})") from None
     if about is None:
         raise SrnetError(f"{path}: has no '{_KEY}' metadata; it was not written by this package")
-    return tensors, json.loads(about)
+    try:
+        return tensors, dict(json.loads(about))
+    except (ValueError, TypeError, RecursionError):
+        raise SrnetError(
+            f"{path}: its '{_KEY}' metadata are damaged; copy or make the file again"
+        ) from None
 
 
 def save_model(path: str | Path, weights: Mapping[str, Tensor], card: ModelCard) -> None:
@@ -116,9 +125,7 @@ def load_model(path: str | Path) -> LoadedModel:
         that this version builds.
     """
     weights, about = load_tensors(path)
-    about.pop("record")
-    settings = {"net": parse_net(about["net"]), "train": TrainSettings.parse(about["train"])}
-    card = ModelCard(**about | settings)
+    card = _read_card(path, about)
     net = build_net(card.net, card.size)
     try:
         net.load_state_dict(weights)
@@ -128,6 +135,26 @@ def load_model(path: str | Path) -> LoadedModel:
             f"train again ({str(failure).splitlines()[1].strip()})"
         ) from None
     return LoadedModel(net.eval(), card)
+
+
+def _read_card(path: str | Path, about: dict[str, Any]) -> ModelCard:
+    try:
+        settings = {"net": parse_net(about["net"]), "train": TrainSettings.parse(about["train"])}
+        about.pop("record")
+        card = ModelCard(**about | settings)
+        fits = card.size in SIZES and 0 < card.source_to_isocentre_mm < math.inf
+    except (KeyError, TypeError, ValueError) as failure:
+        reason = " ".join(str(failure).split())[:200]
+        raise SrnetError(
+            f"{path}: its description is no model of this version ({type(failure).__name__}: "
+            f"{reason}); train or export it again"
+        ) from None
+    if not fits:
+        raise SrnetError(
+            f"{path}: describes a model of {card.size!r} voxels a side and x-rays from "
+            f"{card.source_to_isocentre_mm!r} mm, which there are not; train or export it again"
+        )
+    return card
 
 
 def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """From films to files: the same volume as the evaluation, and all files or none."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import SimpleITK
 import trimesh
 from PIL import Image
 
+from srnet.clinical import outputs, reconstruction
 from srnet.clinical.mesh import bone_mask
 from srnet.clinical.reconstruct_films import reconstruct
 from srnet.clinical.reconstruction import Reconstruction
@@ -44,7 +46,8 @@ def written(small_run, tmp_path_factory) -> tuple[Reconstruction, Path]:
 
 def test_drrs_give_the_volume_of_the_evaluation(small_run, written):
     predictions = read_predictions(small_run.results / "predictions" / "x2ct.h5")
-    expected = predictions.network_volume(predictions.scans.index("s7"))
+    # The evaluation scores values in [0, 1] too.
+    expected = np.clip(predictions.network_volume(predictions.scans.index("s7")), 0, 1)
     result, out = written
     np.testing.assert_array_equal(result.volume.array, expected)
     stored = np.asarray(nibabel.Nifti1Image.from_filename(out / "spine.nii.gz").dataobj)
@@ -197,17 +200,110 @@ def test_a_mistake_costs_one_line_and_leaves_nothing(small_run, tmp_path, capsys
     assert not out.exists()
 
 
-def test_nothing_is_left_when_writing_fails(small_run, tmp_path, monkeypatch):
-    import srnet.clinical.outputs as outputs
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def fail(*_, **__):
-        raise OSError("disk full")
 
-    monkeypatch.setattr(outputs, "viewer_html", fail)
-    ap, lateral = small_run.films("s7")
-    with pytest.raises(OSError, match="disk full"):
-        reconstruct(ap, lateral, model=small_run.model, out=tmp_path / "out")
+@pytest.mark.parametrize(
+    "failure",
+    [
+        FULL,
+        OSError(errno.EROFS, os.strerror(errno.EROFS)),
+        PermissionError(errno.EACCES, os.strerror(errno.EACCES)),
+        OSError("no number"),
+        MemoryError(),
+    ],
+    ids=repr,
+)
+def test_what_fails_while_files_are_written_costs_one_line_and_leaves_nothing(
+    small_run, tmp_path, monkeypatch, capsys, failure
+):
+    monkeypatch.setattr(outputs, "viewer_html", _raising(failure))
+    ap, lateral = map(str, small_run.films("s7"))
+    arguments = ["--ap", ap, "--lateral", lateral, "--model", str(small_run.model)]
+    assert main(["reconstruct", *arguments, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'out'}: cannot be written" in error
+    assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def _raising(failure):
+    def fail(*_, **__):
+        raise failure
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: "/proc/spine",
+        lambda folder: folder / ("n" * 300),
+        lambda folder: folder / "a\0b",
+        lambda folder: _file(folder) / "below",
+    ],
+    ids=["not writable", "300 bytes", "NUL", "below a file"],
+)
+def test_a_folder_that_cannot_be_made_is_named(small_run, tmp_path, capsys, make):
+    ap, lateral = map(str, small_run.films("s7"))
+    out = make(tmp_path)
+    arguments = ["--ap", ap, "--lateral", lateral, "--model", str(small_run.model)]
+    assert main(["reconstruct", *arguments, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert f"{out}: cannot be written" in error
+    assert error.count("\n") == 1
+
+
+def _file(folder):
+    (folder / "file").write_text("mine", encoding="utf-8")
+    return folder / "file"
+
+
+@pytest.fixture
+def table(small_run, tmp_path):
+    """Write a table of three good pairs."""
+    ap, lateral = (os.path.relpath(film, tmp_path) for film in small_run.films("s7"))
+    rows = "".join(f"{name}\t{ap}\t{lateral}\n" for name in ("first", "second", "third"))
+    (tmp_path / "films.tsv").write_text(f"case\tap\tlateral\n{rows}", encoding="utf-8")
+    return tmp_path / "films.tsv"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ValueError("DOE^JANE is no number"), PermissionError(13, "Permission denied"), KeyError("x")],
+    ids=repr,
+)
+def test_a_table_goes_on_past_any_error_of_a_pair_and_does_not_quote_it(
+    small_run, table, tmp_path, monkeypatch, capsys, failure
+):
+    reader, calls = reconstruction.read_film, []
+
+    def read_film(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise failure
+        return reader(*arguments)
+
+    monkeypatch.setattr(reconstruction, "read_film", read_film)
+    arguments = ["--table", str(table), "--model", str(small_run.model)]
+    assert main(["reconstruct", *arguments, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert "2 of 3 pairs reconstructed" in said.out
+    assert "second: " in said.err
+    assert "DOE" not in said.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"first", "third"}
+
+
+def test_a_table_ends_where_the_disk_is_full(small_run, table, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "viewer_html", _raising(FULL))
+    arguments = ["--table", str(table), "--model", str(small_run.model)]
+    assert main(["reconstruct", *arguments, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert "0 of 3 pairs reconstructed" in said.out
+    assert "first: " in said.err
+    assert "No space left on device" in said.err
+    assert "not tried" in said.err
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_an_existing_folder_is_never_overwritten(small_run, tmp_path, capsys):

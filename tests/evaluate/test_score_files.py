@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import nibabel
@@ -135,3 +136,41 @@ def test_a_pickled_array_is_not_loaded(tmp_path, arrays):
     np.save(tmp_path / "objects.npy", np.array([[[object()]]]), allow_pickle=True)
     with pytest.raises(SrnetError, match="cannot be read as an array"):
         score_files(arrays[0], tmp_path / "objects.npy")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0, 4, 4)), r"has shape \(0, 4, 4\)"),
+        (np.zeros(0), r"has shape \(0,\)"),
+        (np.full((2, 2, 2), np.nan), "no numbers"),
+        (np.full((2, 2, 2), "bone"), "type <U4"),
+    ],
+)
+def test_arrays_that_hold_no_volume_are_refused(tmp_path, arrays, capsys, array, message):
+    np.save(tmp_path / "odd.npy", array)
+    for pair in ((tmp_path / "odd.npy", arrays[1]), (arrays[0], tmp_path / "odd.npy")):
+        assert main(["metrics", *map(str, pair)]) == 2
+        error = capsys.readouterr().err
+        assert re.search(message, error)
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda whole: whole[:40],
+        lambda whole: whole[:-1],
+        lambda whole: whole + b"\0",
+        lambda whole: re.sub(rb"\(\d+, ", b"(99999999999, ", whole),
+        lambda whole: whole.replace(b"'shape'", b"'(((('"),
+        lambda whole: whole[:10] + b"\xff" * 40 + whole[50:],
+    ],
+)
+def test_damaged_arrays_are_refused(tmp_path, arrays, damage):
+    (tmp_path / "odd.npy").write_bytes(damage(Path(arrays[0]).read_bytes()))
+    with pytest.raises(
+        SrnetError, match=r"odd\.npy: (cannot be read as an array|holds \d+ bytes)"
+    ):
+        score_files(tmp_path / "odd.npy", arrays[1])

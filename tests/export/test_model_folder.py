@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from srnet.clinical.reconstruct_films import reconstruct
 from srnet.commands.main import main
 from srnet.core.errors import SrnetError
 from srnet.export.export_model import export_model, find_run
 from srnet.export.model_folder import MODEL_FILES, open_model, write_manifest
 from srnet.provenance.store import Store
+from srnet.train.checkpoint import load_tensors, save_tensors
+from tests.fixtures.mutations import count_outcomes
 
 
 @pytest.fixture
@@ -80,6 +83,135 @@ def test_a_foreign_file_is_refused(folder):
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(SrnetError, match=r"notes\.txt: is not listed"):
         open_model(folder)
+
+
+def _listed_again(folder):
+    """Let the manifest list the files as they are, as somebody would who means harm."""
+    (folder / "manifest.json").unlink(missing_ok=True)
+    write_manifest(folder)
+
+
+def _edited(name, change):
+    """Return a function that changes one JSON file of a folder and lists it again."""
+
+    def edit(folder):
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        change(content)
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        if name != "manifest.json":
+            _listed_again(folder)
+
+    return edit
+
+
+def _replaced(name, content):
+    def replace(folder):
+        (folder / name).write_bytes(content)
+        if name != "manifest.json":
+            _listed_again(folder)
+
+    return replace
+
+
+def _described(change):
+    """Return a function that changes the description in the file of the weights."""
+
+    def describe(folder):
+        path = folder / "model.safetensors"
+        tensors, about = load_tensors(path)
+        save_tensors(path, tensors, change(about))
+        _listed_again(folder)
+
+    return describe
+
+
+DAMAGES = {
+    "no method": _edited("model.json", lambda c: c.pop("method")),
+    "method is a number": _edited("model.json", lambda c: c.update(method=3)),
+    "another size": _edited("model.json", lambda c: c.update(size=64)),
+    "no regions": _edited("statistics.json", lambda c: c["ap"].pop("region_mean")),
+    "three regions": _edited("statistics.json", lambda c: c["ap"].update(region_mean=[1, 2, 3])),
+    "no spread": _edited("statistics.json", lambda c: c["ap"].update(region_spread=[0.0] * 64)),
+    "voxels of 0 mm": _edited("statistics.json", lambda c: c.update(spacing_median_mm=[0, 1, 1])),
+    "x-rays of another size": _edited("statistics.json", lambda c: c.update(size=64)),
+    "no reference": _edited("metrics.json", lambda c: c.pop("reprojection")),
+    "reference is text": _edited("metrics.json", lambda c: c.update(reprojection="good")),
+    "one view": _edited(
+        "metrics.json", lambda c: c["reprojection"].update(correlation_median={"ap": 1.0})
+    ),
+    "files is a list": _edited("manifest.json", lambda c: c.update(files=["model.json"])),
+    "no files": _edited("manifest.json", lambda c: c.pop("files")),
+    "digest is a number": _edited(
+        "manifest.json", lambda c: c["files"]["model.json"].update(sha256=1)
+    ),
+    "entry is text": _edited("manifest.json", lambda c: c["files"].update({"model.json": "a"})),
+    "a file elsewhere": _edited(
+        "manifest.json", lambda c: c["files"].update({"../other": {"sha256": "a"}})
+    ),
+    "fewer files": _edited("manifest.json", lambda c: c["files"].pop("statistics.json")),
+    "Latin-1": _replaced("model.json", '{"method": "ä"}'.encode("latin-1")),
+    "deep JSON": _replaced("metrics.json", b"[" * 200_000),
+    "no JSON": _replaced("statistics.json", b"{"),
+    "a list": _replaced("manifest.json", b"[]"),
+    "empty weights": _replaced("model.safetensors", b""),
+    "header of 2^40 bytes": _replaced(
+        "model.safetensors", (1 << 40).to_bytes(8, "little") + b"{}"
+    ),
+    "header beyond the file": _replaced("model.safetensors", b"\xff\xff\0\0\0\0\0\0{}"),
+    "size of 2^40": _described(lambda about: {**about, "size": 1 << 40}),
+    "size is text": _described(lambda about: {**about, "size": "32"}),
+    "source at infinity": _described(
+        lambda about: {**about, "source_to_isocentre_mm": float("inf")}
+    ),
+    "unknown network": _described(lambda about: {**about, "net": {"name": "other"}}),
+    "network is text": _described(lambda about: {**about, "net": "x2ct"}),
+    "unknown key": _described(lambda about: {**about, "more": 1}),
+    "no record": _described(lambda about: {k: v for k, v in about.items() if k != "record"}),
+    "description is a list": _described(lambda _: [1, 2]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_folder_that_makes_no_sense_is_refused_by_name(folder, damage):
+    damage(folder)
+    with pytest.raises(SrnetError) as refusal:
+        open_model(folder)
+    assert str(folder) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_weights_that_are_no_numbers_make_no_volume(small_run, folder):
+    tensors, about = load_tensors(folder / "model.safetensors")
+    tensors = {name: tensor.float().fill_(float("nan")) for name, tensor in tensors.items()}
+    save_tensors(folder / "model.safetensors", tensors, about)
+    _listed_again(folder)
+    with pytest.raises(SrnetError, match="values that are no numbers"):
+        reconstruct(*small_run.films("s7"), model=folder)
+
+
+def open_listed_again(path):
+    """Open a model folder one file of which was damaged before the manifest was made."""
+    if path.name != "manifest.json":
+        _listed_again(path.parent)
+    open_model(path.parent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors", "model.json", "metrics.json", "statistics.json", "manifest.json"],
+)
+def test_no_damaged_folder_ends_in_another_error(folder, name):
+    outcomes = count_outcomes(open_listed_again, folder / name, 60)
+    print(name, dict(outcomes))  # noqa: T201 - the count of each outcome
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("claim", ["header of 2^40 bytes", "size of 2^40", "deep JSON"])
+def test_huge_claims_take_little_memory(folder, claim):
+    DAMAGES[claim](folder)
+    found = count_outcomes(open_listed_again, folder / "model.safetensors", 1, mutated=False)
+    assert found == {"refused": 1}
 
 
 def test_what_is_no_model_folder_is_said_so_on_one_line(small_run, tmp_path, capsys):

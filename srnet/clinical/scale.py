@@ -47,7 +47,7 @@ def settle_scale(pair: FilmPair, model: ModelFolder) -> Scale:
     height_mm = sum(heights) / len(heights) if heights else UNKNOWN_VOXEL_MM * model.size
     extents = {Axis.CRANIOCAUDAL: height_mm}
     for film, box in pair.films:
-        pixel_mm = film.spacing_mm[1] if film.spacing_mm else height_mm / box.height
+        pixel_mm = film.spacing_mm[1] if film.spacing_mm else height_mm / box.height / film.aspect
         extents[film.view.columns] = box.width * pixel_mm
     down, back, left = (extents[axis] / model.size for axis in Axis)
     known = all(film.is_drr for film, _ in pair.films)

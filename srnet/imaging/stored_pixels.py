@@ -129,6 +129,10 @@ def stored_pixels(tags: Any, path: Path) -> NDArray[Any]:
         raise SrnetError(
             f"{path}: unpacks to {found} pixels where its header claims {claimed}; {_EXPORT}"
         )
+    unused = 8 * array.dtype.itemsize - int(tags.BitsStored)
+    if array.dtype.kind == "i" and unused > 0:
+        # The sign is the highest bit stored, and some devices leave the bits above it empty.
+        return np.asarray(array << unused >> unused)
     return array
 
 

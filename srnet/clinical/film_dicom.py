@@ -77,17 +77,16 @@ def _refuse_unsuitable(path: Path, tags: Any) -> None:
 
 def _grey(path: Path, view: View, tags: Any) -> tuple[Grey, list[Finding]]:
     """Return the display values in [0, 1] with bone bright, and what was left out of account."""
-    stored = stored_pixels(tags, path)
     kind = _text(tags, "PhotometricInterpretation").upper()
+    if not kind.startswith(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_")):
+        raise _senseless(path, "PhotometricInterpretation")
+    stored = stored_pixels(tags, path)
     if stored.ndim == 3:
         return grey_of_colour(path, stored, 2.0 ** int(tags.BitsStored) - 1), []
     if kind == "PALETTE COLOR":
         return grey_of_colour(path, _coloured(path, tags, stored)), []
-    if kind not in ("MONOCHROME1", "MONOCHROME2"):
-        raise SrnetError(
-            f"{path}: its tag PhotometricInterpretation is missing or unknown, and without it "
-            "bright and dark cannot be told; export the film again"
-        )
+    if not kind.startswith("MONOCHROME"):
+        raise _senseless(path, "PhotometricInterpretation")
     values, low, high = _modality_values(path, tags, stored)
     unit, findings = _windowed(view, tags, values)
     if unit is None:
@@ -150,8 +149,8 @@ def _modality_values(
 
 def _senseless(path: Path, name: str) -> SrnetError:
     return SrnetError(
-        f"{path}: its tag {name} makes no sense, and without it the pixels cannot be understood; "
-        "export the film again"
+        f"{path}: its tag {name} is missing or makes no sense, and without it the pixels cannot be "
+        "understood; export the film again"
     )
 
 

@@ -2,9 +2,10 @@
 
 DICOM (CR, DX, XA and relatives), PNG, JPEG and TIFF of 8 or 16 bit, and NIfTI
 projections all become a `Film`: grey values in [0, 1], bone bright, pixel
-spacing in mm in the plane of the spine or None. The pixels stay as stored, so
-that a box that was marked in any image viewer fits; `flip` tells how to turn
-them into the convention of `srnet.imaging.xray`.
+spacing in mm in the plane of the spine or None. The pixels stay as stored but
+for films that lie on their side, which are turned; `place_box` does the same to
+a box that was marked in an image viewer. `flip` tells how to turn the film into
+the convention of `srnet.imaging.xray`.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from srnet.clinical.film_picture import Pixels, read_picture, read_projection
 from srnet.clinical.findings import printed
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage
 from srnet.imaging.geometry import View
 from srnet.imaging.xray import Grey
 
@@ -41,6 +43,11 @@ class Film(Pixels):
         return self.full_scale_hu_mm > 0
 
     @property
+    def pixel_aspect(self) -> float:
+        """Return the distance of rows over the distance of columns."""
+        return self.spacing_mm[0] / self.spacing_mm[1] if self.spacing_mm else self.aspect
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Return rows and columns."""
         return self.grey.shape[0], self.grey.shape[1]
@@ -53,7 +60,7 @@ class Film(Pixels):
 
 @dataclass(frozen=True)
 class Box:
-    """Columns x0 to x1 and rows y0 to y1 of a film, the ends not included.
+    """Columns x0 to x1 and rows y0 to y1 of `Film.grey`, the ends not included.
 
     `given` is False where no box was marked and the whole film is used.
     """
@@ -90,18 +97,34 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
     Raises
     ------
     SrnetError
-        If the file is missing, is no image, is a colour photograph, a volume
+        If the file is missing, damaged or no image, is a colour photograph, a volume
         or a moving picture, or is too small or of one grey value.
+    MemoryError, OSError
+        If the machine ran short, whatever the file is worth.
     """
     path = Path(path)
     if not path.is_file():
         raise SrnetError(f"{path}: no such file; give the path of the {printed(view)} film")
     file_format, reader = _choose_reader(path)
-    pixels = reader(path, view)
+    try:
+        with np.errstate(all="ignore"):  # values that are no numbers are refused below
+            pixels = reader(path, view)
+    except SrnetError:
+        raise
+    except Exception as failure:  # Libraries raise many kinds of errors on damaged files.
+        if is_shortage(failure):
+            raise
+        # Not what the library says, which may quote a tag that names the patient.
+        raise SrnetError(
+            f"{path}: cannot be decoded as {file_format} ({type(failure).__name__}: it is damaged "
+            "or was cut short); export it again"
+        ) from None
     _refuse_empty(path, pixels.grey)
     fields: dict[str, Any] = dict(vars(pixels))
     if spacing_mm is not None:
         fields["spacing_mm"] = spacing_mm
+        asked = ("spacing", "magnification")
+        fields["findings"] = tuple(f for f in pixels.findings if f.check not in asked)
     return Film(**fields, view=view, sha256=file_digest(path), file_format=file_format)
 
 
@@ -115,7 +138,14 @@ def invert_film(film: Film) -> Film:
 
 
 def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
-    """Return the box with these corners, x0, y0, x1, y1 in pixels, or the whole film.
+    """Return the box with these corners, or the whole film.
+
+    Parameters
+    ----------
+    film
+        The film that the box is marked on.
+    corners
+        x0, y0, x1, y1 in pixels of the film as its file holds it, or None.
 
     Raises
     ------
@@ -127,6 +157,8 @@ def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
     if corners is None:
         return Box(0, 0, columns, rows, given=False)
     box = Box(*corners)
+    if film.transposed:
+        rows, columns = columns, rows
     name = f"box {' '.join(map(str, corners))} of the {printed(film.view)} film"
     if min(box.x0, box.y0) < 0 or box.x1 > columns or box.y1 > rows:
         raise SrnetError(f"{name} leaves the film of {columns} x {rows} pixels; mark it again")
@@ -135,7 +167,7 @@ def place_box(film: Film, corners: tuple[int, int, int, int] | None) -> Box:
             f"{name} is {box.width} x {box.height} pixels; give x0 y0 x1 y1 with x0 < x1, "
             f"y0 < y1 and at least {SMALLEST} pixels along each edge"
         )
-    return box
+    return Box(box.y0, box.x0, box.y1, box.x1) if film.transposed else box
 
 
 def crop(film: Film, box: Box) -> Grey:

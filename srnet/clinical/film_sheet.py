@@ -94,7 +94,8 @@ def _film_panel(axes: Axes, film: Film, box: Box, lettered: bool) -> None:
         )
         shown[inside] = grey[inside]
     top = float(np.quantile(grey, 0.999))
-    axes.imshow(shown, cmap="gray", extent=(0, columns, rows, 0), vmin=0, vmax=top)
+    extent = (0, columns, rows, 0)
+    axes.imshow(shown, cmap="gray", extent=extent, vmin=0, vmax=top, aspect=film.pixel_aspect)
     axes.add_patch(
         Rectangle((box.x0, box.y0), box.width, box.height, fill=False, edgecolor=LETTER, lw=1.5)
     )

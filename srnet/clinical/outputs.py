@@ -115,6 +115,7 @@ def _about_film(film: Film, box: Box, result: Reconstruction) -> dict[str, Any]:
         "box_given": box.given,
         "spacing_mm": list(film.spacing_mm) if film.spacing_mm else None,
         "inverted": film.inverted,
+        "rows_columns_exchanged": film.transposed,
         "rows_columns_reversed": list(film.flip),
         "claimed_view": film.claimed_view,
         "cleaning": METHOD if cleaned else None,

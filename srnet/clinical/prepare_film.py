@@ -68,12 +68,14 @@ def prepare_film(
     familiar = film.is_drr or score(before, statistics) <= FAMILIAR * statistics.score_p95
     if settings.clean == "no" or (settings.clean == "auto" and familiar):
         return PreparedFilm(before, before, {})
-    steps = clean(boxed, WORKING_SCALE * size, settings.background_share)
+    steps = clean(boxed, WORKING_SCALE * size, settings.background_share, film.pixel_aspect)
     grey = normalise(resize(steps["bone"], (size, size)))
     return PreparedFilm(before, grey, steps)
 
 
-def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]:
+def clean(
+    boxed: Grey, longest: int, background_share: float, aspect: float = 1.0
+) -> dict[str, Grey]:
     """Denoise a boxed film and suppress what is not bone, step by step.
 
     Parameters
@@ -84,6 +86,8 @@ def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]
         Pixels of the working image along its longer edge.
     background_share
         Share of the box's width; wider structures are taken as soft tissue.
+    aspect
+        Distance of rows over distance of columns; the working image has square pixels.
 
     Returns
     -------
@@ -92,8 +96,9 @@ def clean(boxed: Grey, longest: int, background_share: float) -> dict[str, Grey]
     from scipy.ndimage import gaussian_filter, grey_opening
     from skimage.restoration import denoise_nl_means
 
-    scale = min(1.0, longest / max(boxed.shape))
-    rows, columns = (max(16, round(n * scale)) for n in boxed.shape)
+    extent = boxed.shape[0] * max(aspect, 1.0), boxed.shape[1] / min(aspect, 1.0)
+    scale = min(1.0, longest / max(extent))
+    rows, columns = (max(16, round(n * scale)) for n in extent)
     work = resize(boxed, (rows, columns))
     noise = _noise(work)
     denoised = denoise_nl_means(

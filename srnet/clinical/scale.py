@@ -80,7 +80,7 @@ def settle_scale(
         if size := sizes[film.view]:
             extents[film.view.columns] = box.width * size[1]
         else:
-            down, across = _typical_pixel(film, typical_mm) or (1.0, 1.0)
+            down, across = _typical_pixel(film, typical_mm) or (film.aspect, 1.0)
             extents[film.view.columns] = box.width / box.height * height_mm * across / down
     fit = 1.0 if heights else min(typical_mm[axis] / extents[axis] for axis in Axis)
     down, back, left = spacing_mm = tuple(fit * extents[axis] / model.size for axis in Axis)

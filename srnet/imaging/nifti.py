@@ -9,7 +9,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from srnet.imaging.image import MM, Image, plain_reason, read_voxels
 ORIENT = "convert the original DICOM series, as dcm2niix does, or write its true orientation"
 
 _GZIP = b"\x1f\x8b"
+_NIFTI1_HEADER = (348).to_bytes(4, "little"), (348).to_bytes(4, "big")
 _NIFTI2_HEADER = (540).to_bytes(4, "little"), (540).to_bytes(4, "big")
 _SCANNER = 1
 """Code of a NIfTI form that holds the position in the scanner."""
@@ -132,8 +133,11 @@ def _open(path: Path) -> tuple[Any, NDArray[Any]]:
         head = zlib.decompressobj(31).decompress(head, 1 << 12)
     nifti2 = head[:4] in _NIFTI2_HEADER
     kind: Any = nibabel.Nifti2Header if nifti2 else nibabel.Nifti1Header
-    if len(head) < kind.template_dtype.itemsize:
-        raise EOFError
+    if nifti2 or head[:4] in _NIFTI1_HEADER:
+        if len(head) < kind.template_dtype.itemsize:
+            raise EOFError
+    else:
+        _refuse_stranger(path)
     # The header as written: on loading, an impossible voxel size is silently mended.
     header = kind(head[: kind.template_dtype.itemsize], check=False)
     _check_layout(header, path)
@@ -160,12 +164,16 @@ def _scaled(array: NDArray[Any], slope: float | None, intercept: float | None) -
     return found
 
 
+def _refuse_stranger(path: Path) -> NoReturn:
+    raise ScanRejected(
+        f"{path}: cannot be read as an image (its header is not that of a single NIfTI file); "
+        "copy or download it again, or take it out of the folder"
+    )
+
+
 def _check_layout(header: Any, path: Path) -> None:
     if header["magic"] != header.single_magic:
-        raise ScanRejected(
-            f"{path}: cannot be read as an image (its header is not that of a single NIfTI file); "
-            "copy or download it again, or take it out of the folder"
-        )
+        _refuse_stranger(path)
     start, first = float(header["vox_offset"]), header.single_vox_offset
     if not first <= start < math.inf:
         raise ScanRejected(

@@ -31,7 +31,7 @@ REASONS = {
     "holes": "64000 of 64000 voxels are NaN",
     "flat": "an image of 40x40 voxels",
     "zero": "voxel size 0 x 0 x 0 mm",
-    "text": "ends too early",
+    "text": "its header is not that of a single NIfTI file",
 }
 
 

@@ -86,10 +86,11 @@ def test_half_of_a_drr_is_half_as_large(small_run):
 
 
 def test_the_values_of_films_do_not_depend_on_the_size(small_run, films, write_dicom):
-    pair = [films("picture", view, write_dicom) for view in View]
+    ap, lateral = (films("picture", view, write_dicom) for view in View)
     model = small_run.model
     unknown, small, large = (
-        reconstruct(*pair, model=model, spacing_mm=edge).volume.array for edge in (None, 1.5, 4.5)
+        reconstruct(ap, lateral, model=model, spacing_mm=edge).volume.array
+        for edge in (None, 1.5, 4.5)
     )
     # The rays of a cone diverge more in a larger volume, and little else changes.
     assert np.abs(small - unknown).mean() < 0.01 * unknown.max()
@@ -99,9 +100,8 @@ def test_the_values_of_films_do_not_depend_on_the_size(small_run, films, write_d
 def test_films_of_unknown_size_keep_their_proportions_and_fit_into_the_training_volume(
     small_run, films, write_dicom
 ):
-    pair = [films("picture", view, write_dicom) for view in View]
-    boxes = {"ap_box": (8, 0, 24, 32), "lateral_box": (0, 0, 32, 32)}
-    result = reconstruct(*pair, model=small_run.model, **boxes)
+    ap, lateral = (films("picture", view, write_dicom) for view in View)
+    result = reconstruct(ap, lateral, model=small_run.model, ap_box=(8, 0, 24, 32))
     down, back, left = result.scale.grid.spacing_mm
     assert (back, left) == pytest.approx((down, down / 2))
     typical = np.array(result.model.statistics.spacing_median_mm)

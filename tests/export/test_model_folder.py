@@ -185,8 +185,9 @@ def test_weights_that_are_no_numbers_make_no_volume(small_run, folder):
     tensors = {name: tensor.float().fill_(float("nan")) for name, tensor in tensors.items()}
     save_tensors(folder / "model.safetensors", tensors, about)
     _listed_again(folder)
+    ap, lateral = small_run.films("s7")
     with pytest.raises(SrnetError, match="values that are no numbers"):
-        reconstruct(*small_run.films("s7"), model=folder)
+        reconstruct(ap, lateral, model=folder)
 
 
 def open_listed_again(path):

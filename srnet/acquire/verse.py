@@ -22,6 +22,7 @@ from srnet.config.base import Settings
 from srnet.config.cohort import VerseSource
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_rows
 from srnet.imaging.volume import Volume, canonical
 
 LOG = logging.getLogger(__name__)
@@ -89,12 +90,11 @@ def read_table(path: str | Path) -> list[PublicScan]:
     if not path.is_file():
         raise SrnetError(f"{path}: the table does not exist; set 'table' to config/scans.tsv")
     found = []
-    with path.open(newline="", encoding="utf-8") as handle:
-        for line, row in enumerate(csv.DictReader(handle, delimiter="\t"), start=2):
-            try:
-                found.append(PublicScan.parse(row))
-            except SrnetError as mistake:
-                raise SrnetError(f"{path}, line {line}: {mistake}") from None
+    for line, row in enumerate(read_rows(path), start=2):
+        try:
+            found.append(PublicScan.parse(row))
+        except SrnetError as mistake:
+            raise SrnetError(f"{path}, line {line}: {mistake}") from None
     return found
 
 

@@ -1,9 +1,5 @@
 """One patient's pair of films, and a table of them."""
 
-import codecs
-import csv
-from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +7,7 @@ from pydantic import Field, field_validator
 
 from srnet.config.base import Settings
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_rows
 from srnet.imaging.geometry import View
 
 Corners = tuple[int, int, int, int]
@@ -85,7 +82,7 @@ def read_cases(table: str | Path) -> list[Case]:
         If the table is missing, empty or no text, a row is wrong, or two rows have one name.
     """
     table = Path(table)
-    cases = [_parse(table, row) for row in _rows(table)]
+    cases = [_parse(table, row) for row in read_rows(table, comments=True)]
     names = [case.case for case in cases]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not cases:
@@ -103,52 +100,8 @@ def _words(value: Any) -> Any:
     return tuple(part.strip() for part in parts)
 
 
-def _rows(table: Path) -> Iterator[dict[str, str]]:
-    """Yield the cells of each row by column, empty ones left out."""
-    lines = (line for line in StringIO(_read_text(table), newline=None) if line[0] != "#")
-    reader = csv.reader(lines, delimiter="\t", strict=True)
-    try:
-        head = [name.strip() for name in next(reader, [])]
-        if repeated := sorted({name for name in head if name and head.count(name) > 1}):
-            raise SrnetError(f"{table}: has several columns named {', '.join(repeated)}; keep one")
-        for cells in reader:
-            if any(cells[len(head) :]):
-                raise SrnetError(
-                    f"{table}, row {' '.join(cells[:1])}: has {len(cells)} cells, and the table "
-                    f"has {len(head)} columns; separate cells by one tab each"
-                )
-            if row := {
-                name: cell for name, cell in zip(head, cells, strict=False) if cell.strip()
-            }:
-                yield row
-    except csv.Error as failure:
-        raise SrnetError(
-            f"{table}: cannot be read as a table ({failure}); write one row a line, cells "
-            "separated by tabs, without lone quotation marks"
-        ) from None
-
-
-def _read_text(table: Path) -> str:
-    try:
-        if not table.is_file():
-            raise SrnetError(f"{table}: no such table; config/clinical.tsv is an example")
-        content = table.read_bytes()
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as failure:
-        reason = getattr(failure, "strerror", None) or "it is not UTF-8"
-        raise SrnetError(
-            f"{table}: cannot be read as text ({reason}); save it as UTF-8 with tabs between cells"
-        ) from None
-    if "\0" in text:
-        raise SrnetError(
-            f"{table}: holds bytes of value 0, which no text does; save it as UTF-8 with tabs "
-            "between cells"
-        )
-    return text
-
-
-def _parse(table: Path, row: dict[str, str]) -> Case:
+def _parse(table: Path, cells: dict[str, str]) -> Case:
+    row = {name: cell for name, cell in cells.items() if cell.strip()}
     films = {name: str(table.parent / row[name]) for name in ("ap", "lateral") if name in row}
     try:
         return Case.parse(row | films)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from srnet.core.atomic import write_text
+from srnet.core.atomic import scratch_folder, write_text
 from srnet.core.errors import SrnetError
 from srnet.provenance.chain import read_chain
 from srnet.provenance.compare import compare_runs
@@ -127,8 +127,13 @@ def _export(args: argparse.Namespace) -> int:
     folder = args.out or args.results
     chain = read_chain(store)
     chain.require_sound()
-    write_text(folder / "provenance.lock.json", lock_text(chain))
-    write_crate(chain, folder)
+    with scratch_folder(folder / "crate") as scratch:
+        write_text(scratch / "provenance.lock.json", lock_text(chain))
+        write_crate(chain, scratch, folder)
+        for file in filter(Path.is_file, sorted(scratch.rglob("*"))):
+            target = folder / file.relative_to(scratch)
+            target.parent.mkdir(exist_ok=True)
+            file.replace(target)
     print(f"{folder}: provenance.lock.json and ro-crate-metadata.json")
     return 0
 

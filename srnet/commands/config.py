@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-import yaml
-
 from srnet.config.document import document
 from srnet.config.run import Config
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_yaml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for path in arguments.files:
         try:
-            Config.parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (OSError, yaml.YAMLError, SrnetError) as problem:
-            raise SrnetError(f"{path}: {problem}") from problem
+            Config.parse(read_yaml(path))
+        except SrnetError as problem:
+            raise SrnetError(f"{path}: {str(problem).removeprefix(f'{path}: ')}") from problem
         print(f"{path}: valid")
     return 0

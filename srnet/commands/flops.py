@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from srnet.config.nets import Net
 from srnet.config.run import Config
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_yaml
 from srnet.evaluate.measure_flops import measure_flops
 
 
@@ -50,9 +51,9 @@ def _config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        return Config.parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, SrnetError) as problem:
-        raise SrnetError(f"{path}: {problem}") from problem
+        return Config.parse(read_yaml(path))
+    except SrnetError as problem:
+        raise SrnetError(f"{path}: {str(problem).removeprefix(f'{path}: ')}") from problem
 
 
 def _pair(text: str) -> tuple[str, Any]:

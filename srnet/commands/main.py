@@ -1,6 +1,7 @@
 """The `srnet` console script: one subcommand per file of `srnet.commands`."""
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -23,12 +24,18 @@ COMMANDS = {
     "audit": "verify, explain, compare and export provenance",
 }
 
+_OF_THE_SYSTEM = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EIO, errno.ESTALE),
+}
+"""Errors of disks, permissions and paths, which a person mends; others are ours."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand.
 
-    Returns 0 on success, 2 with one line on a user's mistake, 141 where the program that
-    reads what is printed has ended, as `head` does.
+    Returns 0 on success, 2 with one line on a user's mistake or a disk that cannot be written,
+    141 where the program that reads what is printed has ended, as `head` does.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="srnet", description=_SUMMARY)
@@ -52,4 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 141
     except SrnetError as mistake:
         print(f"srnet {parsed.command}: {mistake}", file=sys.stderr)
+        return 2
+    except OSError as failure:
+        if failure.errno not in _OF_THE_SYSTEM:
+            raise
+        where = failure.filename2 or failure.filename or "its output"
+        print(
+            f"srnet {parsed.command}: {where}: {failure.strerror}; nothing more was written: mend "
+            "that, or give another path, and try again",
+            file=sys.stderr,
+        )
         return 2

@@ -9,6 +9,7 @@ from srnet.acquire.acquire import acquire
 from srnet.acquire.local import only_scan
 from srnet.acquire.scan import Scan
 from srnet.config.prepare import BoneSettings, DrrSettings, ResampleSettings
+from srnet.core.atomic import scratch_folder
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.volume import write_volume
 from srnet.imaging.xray import write_xray
@@ -58,10 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
         ap, lateral = project_drr(volume, _settings(DrrSettings, given))
     except ScanRejected as rejection:
         raise ScanRejected(f"{', '.join(row.files)}: {rejection}") from None
-    write_volume(arguments.folder / "bone.nii.gz", bone.volume)
-    write_volume(arguments.folder / "volume.nii.gz", volume)
-    write_xray(arguments.folder / "ap.png", ap)
-    write_xray(arguments.folder / "lateral.png", lateral)
+    # All four files or none: some of them would seem to be of this scan and may be of another.
+    with scratch_folder(arguments.folder / "files") as scratch:
+        write_volume(scratch / "bone.nii.gz", bone.volume)
+        write_volume(scratch / "volume.nii.gz", volume)
+        write_xray(scratch / "ap.png", ap)
+        write_xray(scratch / "lateral.png", lateral)
+        for file in scratch.iterdir():
+            file.replace(arguments.folder / file.name)
     _report(bone, arguments.folder)
     return 0
 

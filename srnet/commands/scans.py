@@ -11,6 +11,7 @@ from srnet.acquire.dicom import list_series
 from srnet.acquire.osf import API, NODES, TOKEN, osf_client, refresh
 from srnet.acquire.verse import read_table, write_table
 from srnet.config.cohort import CohortSettings
+from srnet.core.text import read_yaml
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
-    import yaml
-
-    with Path(args.configfile).open(encoding="utf-8") as handle:
-        settings = yaml.safe_load(handle) or {}
+    settings = read_yaml(args.configfile)
     scans = list_scans(CohortSettings.parse(settings.get("cohort", {})))
     print("scan_id\tpatient_id\tsource\tlicence\tfiles")
     for scan in scans:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from srnet.config.prepare import DrrSettings
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage
 from srnet.core.stamp import record_id
 from srnet.dataset.split import SplitScan
 from srnet.imaging.geometry import ConeBeam
@@ -21,6 +22,8 @@ from srnet.imaging.target import to_network
 from srnet.imaging.volume import Grid, Volume
 from srnet.imaging.xray import LEVELS, Xray
 
+_LARGEST_SIZE = 512
+"""Voxels along an edge; more are a damaged file."""
 VIEWS = ("ap", "lateral")
 """Names of the x-rays in a data set."""
 
@@ -84,7 +87,7 @@ class DataSet:
 
     def volume(self, index: int) -> Volume:
         """Return the stored target of one scan, int16 in [0, 2500]."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             return Volume(file["ct"][index], self.grid(index))
 
     def network_volume(self, index: int) -> NDArray[np.float32]:
@@ -93,7 +96,7 @@ class DataSet:
 
     def xrays(self, index: int) -> tuple[Xray, Xray]:
         """Return the AP and the lateral x-ray of one scan."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             ap, lateral = (
                 Xray(file[view][index].astype(np.float32) / np.float32(LEVELS), float(scale))
                 for view, scale in zip(VIEWS, self.full_scale_hu_mm[index], strict=True)
@@ -102,12 +105,12 @@ class DataSet:
 
     def all_targets(self) -> NDArray[np.int16]:
         """Return the stored targets of all scans, (N, S, S, S)."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             return np.asarray(file["ct"][()], np.int16)
 
     def all_xrays(self) -> NDArray[np.float32]:
         """Return the grey values of all x-rays, (N, 2, S, S) in [0, 1]."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             levels = np.stack([file[view][()] for view in VIEWS], axis=1)
         return levels.astype(np.float32) / np.float32(LEVELS)
 
@@ -120,15 +123,29 @@ def read_dataset(path: str | Path) -> DataSet:
     SrnetError
         If the file is no data set of this package.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
+        size, count = int(file.attrs["size"]), len(stored(file, "scan"))
+        if not 1 <= size <= _LARGEST_SIZE or not float(file.attrs["source_to_isocentre_mm"]) > 0:
+            raise ValueError("its size or its geometry makes no sense")
+        stored(file, "ct", (count, size, size, size))
+        for view in VIEWS:
+            stored(file, view, (count, size, size))
+        scales, spacing, origin = (
+            np.asarray(stored(file, name, (count, columns))[()], np.float64)
+            for name, columns in (("full_scale_hu_mm", 2), ("spacing_mm", 3), ("origin_mm", 3))
+        )
+        if not all(np.all(np.isfinite(column)) for column in (scales, spacing, origin)):
+            raise ValueError("its grids or scales are no finite numbers")
+        if np.any(spacing <= 0) or np.any(scales < 0):
+            raise ValueError("its voxel sizes or scales are negative or zero")
         return DataSet(
             path=Path(path),
-            scans=_strings(file["scan"]),
-            patients=_strings(file["patient"]),
-            sources=_strings(file["source"]),
-            full_scale_hu_mm=file["full_scale_hu_mm"][()],
-            spacing_mm=file["spacing_mm"][()],
-            origin_mm=file["origin_mm"][()],
+            scans=_strings(stored(file, "scan", (count,))),
+            patients=_strings(stored(file, "patient", (count,))),
+            sources=_strings(stored(file, "source", (count,))),
+            full_scale_hu_mm=scales.astype(np.float32),
+            spacing_mm=spacing,
+            origin_mm=origin,
             attributes=dict(file.attrs),
         )
 
@@ -146,7 +163,7 @@ class Predictions:
 
     def network_volume(self, index: int) -> NDArray[np.float32]:
         """Return one prediction, (S, S, S), as the network gave it."""
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             return np.asarray(file["ct"][index], np.float32)
 
     def check_made_for(self, samples: DataSet) -> None:
@@ -165,23 +182,58 @@ def read_predictions(path: str | Path) -> Predictions:
     SrnetError
         If the file holds no predictions of this package.
     """
-    with _opened(path) as file:
-        return Predictions(Path(path), str(file.attrs["row"]), _strings(file["scan"]))
+    with opened(path) as file:
+        scans = _strings(stored(file, "scan"))
+        count, *edges = stored(file, "ct").shape
+        if count != len(scans) or len(edges) != 3 or max(edges) > _LARGEST_SIZE:
+            raise ValueError(f"it holds {count} volumes of {edges} voxels for {len(scans)} scans")
+        return Predictions(Path(path), str(file.attrs["row"]), scans)
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[h5py.File]:
+def opened(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; whatever is wrong with it becomes an `SrnetError`."""
     try:
         file = h5py.File(path)
     except OSError as failure:
+        if failure.errno:
+            raise  # The machine failed, or there is no such file.
         raise SrnetError(f"{path}: is no HDF5 file, or damaged ({failure})") from None
     with file:
         try:
             yield file
-        except KeyError as missing:
+        except SrnetError:
+            raise
+        except Exception as failure:  # HDF5 raises nearly any error on damaged files.
+            if is_shortage(failure):
+                raise
+            reason = failure.args[0] if isinstance(failure, KeyError) else failure
             raise SrnetError(
-                f"{path}: was not written by this pipeline: {missing.args[0]}"
+                f"{path}: is damaged or was not written by this pipeline ({reason}); make or copy "
+                "it again"
             ) from None
+
+
+def stored(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> h5py.Dataset:
+    """Return a dataset that lies in the file itself, of this shape if one is given.
+
+    Raises
+    ------
+    ValueError
+        If it is a link or a group, is made of other files, or claims more than the file holds.
+    """
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"it has no '{name}', or a link in its place")
+    found = file[name]
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise ValueError(f"its '{name}' is not stored in it")
+    if shape is not None and found.shape != shape:
+        raise ValueError(f"its '{name}' has shape {found.shape} where {shape} is expected")
+    claimed, held = found.size * found.dtype.itemsize, found.id.get_storage_size()
+    # Chunks are read one by one, and empty ones may be packed into nothing.
+    if not found.ndim or (not found.chunks and claimed > held):
+        raise ValueError(f"its '{name}' claims {claimed} bytes and {held} are stored")
+    return found
 
 
 def _strings(column: h5py.Dataset) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_rows
 
 Part = Literal["train", "validation", "test"]
 
@@ -66,13 +67,7 @@ def read_split(path: str | Path) -> list[SplitScan]:
         If a column is missing or a part is unknown.
     """
     names = [field.name for field in fields(SplitScan)]
-    with Path(path).open(encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle, delimiter="\t")
-        if reader.fieldnames != names:
-            raise SrnetError(
-                f"{path}: columns are {reader.fieldnames}, expected {names}, separated by tabs"
-            )
-        rows = [SplitScan(**row) for row in reader]  # type: ignore[arg-type]
+    rows = [SplitScan(**row) for row in read_rows(path, names)]  # type: ignore[arg-type]
     for row in rows:
         if row.part not in get_args(Part):
             raise SrnetError(

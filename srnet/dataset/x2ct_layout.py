@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from srnet.core.atomic import atomic_path
 from srnet.core.errors import SrnetError
 from srnet.core.stamp import record_id
-from srnet.dataset.hdf5 import Sample
+from srnet.dataset.hdf5 import Sample, opened, stored
 from srnet.imaging.target import TARGET_MAX
 from srnet.imaging.volume import Axis, Grid, Volume
 from srnet.imaging.xray import Xray
 
 X2CT_FILE = "ct_xray_data.h5"
 GREYS = 255
+_HIGHEST = 32767
+_LARGEST = 512**3
+"""Values of all arrays of a scan; more are a damaged file."""
 VIEWS = ("xray1", "xray2")
 
 
@@ -74,15 +77,16 @@ def read_x2ct(
     Raises
     ------
     SrnetError
-        If the file is damaged or lacks an array.
+        If the file is damaged or lacks an array, or if an array is of another scale.
     """
     path = Path(folder) / scan / X2CT_FILE
-    try:
-        with h5py.File(path) as file:
-            ct, *images = (np.squeeze(file[name][()]) for name in ("ct", *VIEWS))
-            attributes = dict(file.attrs)
-    except (OSError, KeyError) as failure:
-        raise SrnetError(f"{path}: is no scan of X2CT ({failure}); copy it again") from None
+    with opened(path) as file:
+        arrays = [stored(file, name) for name in ("ct", *VIEWS)]
+        if sum(array.size for array in arrays) > _LARGEST:
+            raise ValueError(f"its arrays claim {[array.shape for array in arrays]}")
+        ct, *images = (np.squeeze(array[()]) for array in arrays)
+        attributes = dict(file.attrs)
+        _check(ct, images)
     array = np.flip(np.clip(np.rint(ct), 0, TARGET_MAX).astype(np.int16), tuple(flips))
     shape = (array.shape[0], array.shape[1], array.shape[2])
     down, back, left = (float(s) for s in attributes.get("spacing_mm", (spacing_mm,) * 3))
@@ -98,6 +102,29 @@ def read_x2ct(
         )
     )
     return Sample(Volume(np.ascontiguousarray(array), grid), ap, lateral)
+
+
+def _check(ct: NDArray[np.generic], images: Sequence[NDArray[np.generic]]) -> None:
+    """Raise `ValueError` if arrays are not of the shapes and scales of the layout."""
+    if ct.ndim != 3 or any(image.ndim != 2 for image in images):
+        raise ValueError(f"ct has shape {ct.shape}, its x-rays {[i.shape for i in images]}")
+    low, high = _range("ct", ct)
+    if low < 0:
+        raise ValueError(f"ct begins at {low:g}; it must be HU + 1024, so add 1024 to HU")
+    if not GREYS < high <= _HIGHEST:
+        raise ValueError(
+            f"ct reaches {high:g}; it must be HU + 1024, not shares or shades of grey"
+        )
+    for name, image in zip(VIEWS, images, strict=True):
+        low, high = _range(name, image)
+        if low < 0 or not 1 < high <= GREYS:
+            raise ValueError(f"{name} runs from {low:g} to {high:g}, not from 0 to {GREYS}")
+
+
+def _range(name: str, array: NDArray[np.generic]) -> tuple[float, float]:
+    if array.size == 0 or array.dtype.kind not in "iuf" or not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} is empty, or holds what is no finite number")
+    return float(array.min()), float(array.max())
 
 
 def _grey(image: NDArray[np.generic], columns: Axis, flips: Sequence[Axis]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from srnet.core.atomic import write_text
 from srnet.core.errors import SrnetError
+from srnet.core.text import read_rows
 from srnet.provenance.record import Job, logged, recorded, run_job
 from srnet.provenance.store import Store
 
@@ -45,16 +46,9 @@ def read_products(lists: Iterable[str | Path]) -> Products:
     """
     products: Products = {}
     for path in lists:
-        with Path(path).open(encoding="utf-8", newline="") as handle:
-            rows = csv.DictReader(handle, delimiter="\t")
-            if rows.fieldnames != _COLUMNS:
-                raise SrnetError(
-                    f"{path}: has the columns {rows.fieldnames}, not {_COLUMNS}; delete it and "
-                    "give the same command again"
-                )
-            for row in rows:
-                made = products.setdefault(row["scan"], {})
-                made[row["product"]] = Product(row["path"], row["sha256"])
+        for row in read_rows(path, _COLUMNS):
+            made = products.setdefault(row["scan"], {})
+            made[row["product"]] = Product(row["path"], row["sha256"])
     return products
 
 

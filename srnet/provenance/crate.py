@@ -41,10 +41,13 @@ MEDIA_TYPES = {
 }
 
 
-def write_crate(chain: Chain, folder: Path) -> None:
-    """Write `ro-crate-metadata.json` and the workflow that it refers to into `folder`."""
+def write_crate(chain: Chain, folder: Path, home: Path | None = None) -> None:
+    """Write `ro-crate-metadata.json` and the workflow that it refers to into `folder`.
+
+    The files are to lie in `home` in the end, if that is another folder.
+    """
     write_text(folder / WORKFLOW, (ROOT / WORKFLOW).read_text(encoding="utf-8"))
-    _Crate(chain, folder).build().metadata.write(folder)
+    _Crate(chain, home or folder).build().metadata.write(folder)
 
 
 class _Crate:

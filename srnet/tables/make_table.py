@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from srnet.core.stamp import record_id
+from srnet.core.text import read_rows
 from srnet.evaluate.metrics import COLUMNS, COUNTS, METRICS, PAPER
 from srnet.evaluate.scores import check_same_scans, read_scores
 from srnet.tables.printed import SIGNS, TITLES, Traits, printed_name, printed_scores, traits
@@ -121,10 +122,7 @@ def _interval_note(scores: Mapping[str, pd.DataFrame]) -> str:
 
 def _cohort_notes(split_tsv: str | Path, rejected_tsv: str | Path, size: int) -> list[str]:
     """Count scans, patients, rejected scans and patients on both sides of the split."""
-    split, rejected = (
-        pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-        for path in (split_tsv, rejected_tsv)
-    )
+    split, rejected = (pd.DataFrame(read_rows(path)) for path in (split_tsv, rejected_tsv))
     test = split[split["part"] == "test"]
     elsewhere = set(split.loc[split["part"] != "test", "patient"])
     leaked = set(test["patient"]) & elsewhere

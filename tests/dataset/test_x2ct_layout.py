@@ -69,5 +69,48 @@ def test_an_empty_folder_and_a_damaged_file_are_named(tmp_path):
         find_x2ct(tmp_path)
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "ct_xray_data.h5").write_bytes(b"cut")
-    with pytest.raises(SrnetError, match="is no scan of X2CT"):
+    with pytest.raises(SrnetError, match=r"ct_xray_data\.h5: is no HDF5 file, or damaged"):
+        read_x2ct(tmp_path, "a")
+
+
+def hu(ct, images):
+    return ct - 1024, images
+
+
+def not_a_number(ct, images):
+    return np.where(ct > 1500, np.nan, ct), images
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (hu, r"ct begins at -1024; it must be HU \+ 1024, so add 1024 to HU"),
+        (
+            lambda ct, images: (ct / 2500, images),
+            r"ct reaches 1; it must be HU \+ 1024, not shares",
+        ),
+        (
+            lambda ct, images: (ct / 10, images),
+            r"ct reaches 250; it must be HU \+ 1024, not shares",
+        ),
+        (not_a_number, r"ct is empty, or holds what is no finite number"),
+        (lambda ct, images: (ct[:0], images), r"ct is empty|ct has shape"),
+        (lambda ct, images: (ct[0], images), r"ct has shape \(9, 10\)"),
+        (lambda ct, images: (ct, images / 255), r"xray1 runs from 0 to 1, not from 0 to 255"),
+        (lambda ct, images: (ct, images * 257), r"xray1 runs from 0 to 65535, not from 0 to 255"),
+        (lambda ct, images: (ct, images - 20), r"xray1 runs from -20 to 235, not from 0 to 255"),
+    ],
+)
+def test_arrays_of_another_scale_are_refused(tmp_path, change, reason):
+    """Read as they are they would be an empty spine, or air that is bone."""
+    rng = np.random.default_rng(1)
+    ct = rng.uniform(0, 2500, (8, 9, 10))
+    ct.flat[:2] = 0, 2500
+    images = rng.uniform(0, 255, (8, 9))
+    images.flat[:2] = 0, 255
+    (tmp_path / "a").mkdir()
+    with h5py.File(tmp_path / "a" / "ct_xray_data.h5", "w") as file:
+        file["ct"], file["xray1"] = change(ct, images)
+        file["xray2"] = change(ct, images)[1]
+    with pytest.raises(SrnetError, match=rf"ct_xray_data\.h5: is damaged or .*{reason}"):
         read_x2ct(tmp_path, "a")

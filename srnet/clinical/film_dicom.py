@@ -149,8 +149,8 @@ def _modality_values(
 
 def _senseless(path: Path, name: str) -> SrnetError:
     return SrnetError(
-        f"{path}: its tag {name} is missing or makes no sense, and without it the pixels cannot be "
-        "understood; export the film again"
+        f"{path}: its tag {name} is missing or makes no sense, and without it the pixels cannot "
+        "be understood; export the film again"
     )
 
 

@@ -184,7 +184,7 @@ def _check_picture(path: Path, view: View, image: Image.Image) -> None:
         raise SrnetError(f"{path}: holds {frames} pictures; save the {printed(view)} film alone")
     whole = True
     if image.format == "PNG":
-        whole = _is_whole_png(path.read_bytes())
+        whole = _is_whole_png(path.read_bytes(), 8 * (image.width + 1) * (image.height + 8))
     elif image.format in ("JPEG", "MPO"):
         # The end of an image follows its last scan; neither mark can occur within a scan.
         content = path.read_bytes()
@@ -196,8 +196,8 @@ def _check_picture(path: Path, view: View, image: Image.Image) -> None:
         )
 
 
-def _is_whole_png(content: bytes) -> bool:
-    """Tell whether all chunks agree with their checksums, and the packed pixels have an end."""
+def _is_whole_png(content: bytes, most: int) -> bool:
+    """Tell whether all checksums agree, and pixels of at most so many bytes have an end."""
     place, kind, ended = 8, b"", False
     stream = zlib.decompressobj()
     while kind != b"IEND":
@@ -208,14 +208,14 @@ def _is_whole_png(content: bytes) -> bool:
         if len(kind) < 4 or content[end - 4 : end] != checksum:
             return False
         try:
-            while kind == b"IDAT" and data and not stream.eof:
-                stream.decompress(data, 1 << 20)
+            while kind == b"IDAT" and data and not stream.eof and most >= 0:
+                most -= len(stream.decompress(data, 1 << 20))
                 data = stream.unconsumed_tail
         except zlib.error:
             return False
         ended = ended or stream.eof
         place = end
-    return ended
+    return ended and most >= 0
 
 
 def _decode(image: Image.Image) -> NDArray[Any]:

@@ -116,8 +116,8 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
             raise
         # Not what the library says, which may quote a tag that names the patient.
         raise SrnetError(
-            f"{path}: cannot be decoded as {file_format} ({type(failure).__name__}: it is damaged "
-            "or was cut short); export it again"
+            f"{path}: cannot be decoded, since it is damaged or was cut short "
+            f"({type(failure).__name__}); export it again"
         ) from None
     _refuse_empty(path, pixels.grey)
     fields: dict[str, Any] = dict(vars(pixels))

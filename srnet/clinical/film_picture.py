@@ -97,6 +97,8 @@ def read_picture(path: Path, view: View) -> Pixels:
         raise SrnetError(
             f"{path}: is no image that can be read; give DICOM, PNG, JPEG, TIFF or NIfTI"
         ) from None
+    except Image.DecompressionBombError:
+        raise _too_large(path, "far more") from None
     grey = grey_of_colour(path, array) if array.ndim == 3 else _unit(array)
     return Pixels(grey, full_scale_hu_mm=_full_scale_hu_mm(path, text))
 
@@ -170,10 +172,14 @@ def grey_of_colour(path: Path, array: NDArray[Any], white: float | None = None) 
 def refuse_large(path: Path, columns: int, rows: int) -> None:
     """Raise `SrnetError` for a picture that claims more pixels than any film has."""
     if columns * rows > LARGEST_IMAGE:
-        raise SrnetError(
-            f"{path}: its header claims {columns} x {rows} pixels, and at most {LARGEST_IMAGE} "
-            "are read; give the film at a lower resolution, or copy the file again"
-        )
+        raise _too_large(path, f"{columns} x {rows}")
+
+
+def _too_large(path: Path, claimed: str) -> SrnetError:
+    return SrnetError(
+        f"{path}: its header claims {claimed} pixels, and at most {LARGEST_IMAGE} are read; "
+        "give the film at a lower resolution, or copy the file again"
+    )
 
 
 def _check_picture(path: Path, view: View, image: Image.Image) -> None:
@@ -191,8 +197,8 @@ def _check_picture(path: Path, view: View, image: Image.Image) -> None:
         whole = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
     if not whole:
         raise SrnetError(
-            f"{path}: cannot be decoded (it is damaged or was cut short); export it again, or "
-            "copy it again"
+            f"{path}: cannot be decoded, since it is damaged or was cut short; export it again, "
+            "or copy it again"
         )
 
 

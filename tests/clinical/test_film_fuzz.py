@@ -6,13 +6,14 @@ import io
 import struct
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from srnet.clinical.film import Film, crop, place_box, read_film
 from srnet.imaging.geometry import View
@@ -65,9 +66,7 @@ def _dicom(syntax: str = "", levels: np.ndarray = LEVELS, **tags) -> bytes:
         **tags,
     )
     if syntax == "jpeg":
-        film.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50"
-    elif syntax == "jpegls":
-        film.file_meta.TransferSyntaxUID = JPEGLSLossless
+        film.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     elif syntax == "rle":
         film.compress(RLELossless)
     elif syntax == "deflated":
@@ -79,21 +78,21 @@ def _dicom(syntax: str = "", levels: np.ndarray = LEVELS, **tags) -> bytes:
 
 def _nifti(**fields) -> bytes:
     image = nibabel.Nifti1Image(LEVELS[::-1, ::-1].T[:, None], np.diag([1.0, 1.0, 1.0, 1.0]))
-    content = image.to_bytes()
+    content: bytes = image.to_bytes()
     header = nibabel.Nifti1Header(content[:348], check=False)
     for name, value in fields.items():
         header[name] = value
-    return header.binaryblock + content[348:]
+    return bytes(header.binaryblock) + content[348:]
 
 
 def _zeros(packer, head: bytes, megabytes: int) -> bytes:
     """Return a stream of this beginning and then of nothing but zeros."""
     block = bytes(1 << 20)
     packed = packer.compress(head) + b"".join(packer.compress(block) for _ in range(megabytes))
-    return packed + packer.flush()
+    return bytes(packed + packer.flush())
 
 
-FILMS = {
+FILMS: dict[str, Callable[[], bytes]] = {
     "film.png": functools.partial(_picture, "PNG", LEVELS),
     "8-bit.png": functools.partial(_picture, "PNG", BYTES),
     "film.jpg": functools.partial(_picture, "JPEG", BYTES),
@@ -144,7 +143,7 @@ def _large_tiff() -> bytes:
     return content
 
 
-HUGE = {
+HUGE: dict[str, Callable[[], bytes]] = {
     "claim.png": lambda: _png(65535, 1),
     "bomb.png": lambda: _png(48, 1200),
     "claim.tif": lambda: _large_tiff(),

@@ -104,11 +104,11 @@ def test_bytes_after_a_whole_picture_do_no_harm(tmp_path):
 @pytest.mark.parametrize("edge", [8193, 16384, 65535, 2**31 - 1])
 def test_a_picture_that_claims_more_than_any_film_is_refused(tmp_path, edge):
     bomb = zlib.compress(bytes(1 << 22))
-    with pytest.raises(SrnetError, match=r"claims|cannot be decoded|no image"):
+    with pytest.raises(SrnetError, match=r"claims .* pixels, and at most 67108864"):
         read(tmp_path, png(edge, edge, bomb))
     bitmap = bytearray(packed("BMP", (LEVELS // 256).astype(np.uint8)))
     bitmap[18:26] = struct.pack("<ii", edge, edge)
-    with pytest.raises(SrnetError, match=r"claims|cannot be decoded|no image"):
+    with pytest.raises(SrnetError, match=r"claims .* pixels, and at most 67108864"):
         read(tmp_path, bytes(bitmap))
 
 
@@ -132,7 +132,7 @@ def nifti(array: np.ndarray, affine: np.ndarray | None = None, **fields) -> byte
     header = nibabel.Nifti1Header(bytes(content[:348]), check=False)
     for name, value in fields.items():
         header[name] = value
-    return header.binaryblock + bytes(content[348:])
+    return bytes(header.binaryblock) + bytes(content[348:])
 
 
 def test_a_damaged_gzip_stream_is_refused(tmp_path):
@@ -167,16 +167,6 @@ def test_a_damaged_gzip_stream_is_refused(tmp_path):
 def test_a_header_that_the_file_does_not_fit_is_refused(tmp_path, fields, message):
     with pytest.raises(SrnetError, match=message):
         read(tmp_path, nifti(LEVELS.T, **fields), "a.nii")
-
-
-def test_a_gzip_bomb_is_refused(tmp_path):
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    megabyte = bytes(1 << 20)
-    bomb = packer.compress(nifti(LEVELS.T)) + b"".join(
-        packer.compress(megabyte) for _ in range(600)
-    )
-    with pytest.raises(SrnetError, match="unpacks to more than 512 MiB"):
-        read(tmp_path, bomb + packer.flush(), "a.nii.gz")
 
 
 @pytest.mark.parametrize("form", ["sform", "qform"])

@@ -103,7 +103,7 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
         If the machine ran short, whatever the file is worth.
     """
     path = Path(path)
-    if not path.is_file():
+    if not _is_file(path):
         raise SrnetError(f"{path}: no such file; give the path of the {printed(view)} film")
     file_format, reader = _choose_reader(path)
     try:
@@ -116,8 +116,8 @@ def read_film(path: str | Path, view: View, spacing_mm: tuple[float, float] | No
             raise
         # Not what the library says, which may quote a tag that names the patient.
         raise SrnetError(
-            f"{path}: cannot be decoded as {file_format} ({type(failure).__name__}: it is damaged "
-            "or was cut short); export it again"
+            f"{path}: cannot be decoded, since it is damaged or was cut short "
+            f"({type(failure).__name__}); export it again"
         ) from None
     _refuse_empty(path, pixels.grey)
     fields: dict[str, Any] = dict(vars(pixels))
@@ -175,6 +175,15 @@ def crop(film: Film, box: Box) -> Grey:
     grey = film.grey[box.y0 : box.y1, box.x0 : box.x1]
     rows, columns = film.flip
     return grey[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as failure:  # such as a name that is too long for any file
+        if is_shortage(failure):
+            raise
+        return False
 
 
 def _choose_reader(path: Path) -> tuple[str, Callable[[Path, View], Pixels]]:

@@ -8,6 +8,7 @@ sense is left out of account with a warning; what decides the values is refused.
 
 import hashlib
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -393,8 +394,9 @@ def _text(tags: Any, name: str) -> str:
         value = tags.get(name)
     except Exception:  # pydicom raises many kinds of errors on odd values.
         return ""
-    several = isinstance(value, list | tuple) or type(value).__name__ == "MultiValue"
-    return "\\".join(map(str, value)) if several else str(value or "").strip()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return "\\".join(map(str, value))
+    return str(value or "").strip()
 
 
 def _raw_text(tags: Any, name: str) -> str:
@@ -403,8 +405,9 @@ def _raw_text(tags: Any, name: str) -> str:
     value = "" if element is None or element.value is None else element.value
     if isinstance(value, bytes):
         return value.decode("latin-1").strip(" \0")
-    several = not isinstance(value, str) and hasattr(value, "__iter__")
-    return "\\".join(map(str, value)) if several else str(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "\\".join(map(str, value))
+    return str(value)
 
 
 def _numbers(tags: Any, name: str) -> tuple[float, ...] | None:

@@ -97,6 +97,8 @@ def read_picture(path: Path, view: View) -> Pixels:
         raise SrnetError(
             f"{path}: is no image that can be read; give DICOM, PNG, JPEG, TIFF or NIfTI"
         ) from None
+    except Image.DecompressionBombError:
+        raise _too_large(path, "far more") from None
     grey = grey_of_colour(path, array) if array.ndim == 3 else _unit(array)
     return Pixels(grey, full_scale_hu_mm=_full_scale_hu_mm(path, text))
 
@@ -170,10 +172,14 @@ def grey_of_colour(path: Path, array: NDArray[Any], white: float | None = None) 
 def refuse_large(path: Path, columns: int, rows: int) -> None:
     """Raise `SrnetError` for a picture that claims more pixels than any film has."""
     if columns * rows > LARGEST_IMAGE:
-        raise SrnetError(
-            f"{path}: its header claims {columns} x {rows} pixels, and at most {LARGEST_IMAGE} "
-            "are read; give the film at a lower resolution, or copy the file again"
-        )
+        raise _too_large(path, f"{columns} x {rows}")
+
+
+def _too_large(path: Path, claimed: str) -> SrnetError:
+    return SrnetError(
+        f"{path}: its header claims {claimed} pixels, and at most {LARGEST_IMAGE} are read; "
+        "give the film at a lower resolution, or copy the file again"
+    )
 
 
 def _check_picture(path: Path, view: View, image: Image.Image) -> None:
@@ -184,20 +190,20 @@ def _check_picture(path: Path, view: View, image: Image.Image) -> None:
         raise SrnetError(f"{path}: holds {frames} pictures; save the {printed(view)} film alone")
     whole = True
     if image.format == "PNG":
-        whole = _is_whole_png(path.read_bytes())
+        whole = _is_whole_png(path.read_bytes(), 8 * (image.width + 1) * (image.height + 8))
     elif image.format in ("JPEG", "MPO"):
         # The end of an image follows its last scan; neither mark can occur within a scan.
         content = path.read_bytes()
         whole = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
     if not whole:
         raise SrnetError(
-            f"{path}: cannot be decoded (it is damaged or was cut short); export it again, or "
-            "copy it again"
+            f"{path}: cannot be decoded, since it is damaged or was cut short; export it again, "
+            "or copy it again"
         )
 
 
-def _is_whole_png(content: bytes) -> bool:
-    """Tell whether all chunks agree with their checksums, and the packed pixels have an end."""
+def _is_whole_png(content: bytes, most: int) -> bool:
+    """Tell whether all checksums agree, and pixels of at most so many bytes have an end."""
     place, kind, ended = 8, b"", False
     stream = zlib.decompressobj()
     while kind != b"IEND":
@@ -208,14 +214,14 @@ def _is_whole_png(content: bytes) -> bool:
         if len(kind) < 4 or content[end - 4 : end] != checksum:
             return False
         try:
-            while kind == b"IDAT" and data and not stream.eof:
-                stream.decompress(data, 1 << 20)
+            while kind == b"IDAT" and data and not stream.eof and most >= 0:
+                most -= len(stream.decompress(data, 1 << 20))
                 data = stream.unconsumed_tail
         except zlib.error:
             return False
         ended = ended or stream.eof
         place = end
-    return ended
+    return ended and most >= 0
 
 
 def _decode(image: Image.Image) -> NDArray[Any]:

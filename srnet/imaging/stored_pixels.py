@@ -273,12 +273,41 @@ def _check_decoded(said: list[warnings.WarningMessage]) -> None:
             raise ValueError("its compressed frames are incomplete or too many")
 
 
+def _check_jpeg(frame: bytes, rows: int, columns: int, samples: int) -> None:
+    """Raise ValueError unless a JPEG is whole and of the size that the DICOM header states.
+
+    GDCM, which decodes it for SimpleITK, would show a part, or reserve memory for any claim.
+    """
+    place = 2
+    while frame[place : place + 1] == b"\xff":
+        marker, length = frame[place + 1], int.from_bytes(frame[place + 2 : place + 4], "big")
+        if marker == 0xFF:  # a byte that fills
+            place += 1
+            continue
+        # Start of a frame: SOF0 to SOF15 but for three other segments, and that of JPEG-LS.
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            height, width = (
+                int.from_bytes(frame[place + at : place + at + 2], "big") for at in (5, 7)
+            )
+            if (height, width, frame[place + 9]) != (rows, columns, samples):
+                raise ValueError(f"its compressed frame claims {width} x {height} pixels")
+            if not frame.rstrip(b"\0").endswith(b"\xff\xd9"):
+                raise ValueError("its compressed frame is cut short")
+            return
+        place += 2 + length
+    raise ValueError("its compressed frame is no JPEG")
+
+
 def _decode_by_itk(tags: Any) -> NDArray[Any]:
     """Return what SimpleITK makes of the pixels alone."""
     import SimpleITK
     from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.encaps import generate_frames
     from pydicom.uid import SecondaryCaptureImageStorage
 
+    frames, samples = int(tags.get("NumberOfFrames") or 1), int(tags.get("SamplesPerPixel") or 1)
+    for frame in generate_frames(tags.PixelData, number_of_frames=frames):
+        _check_jpeg(frame, int(tags.Rows), int(tags.Columns), samples)
     copy, meta = Dataset(), FileMetaDataset()
     uid: Any = "2.25.1"
     meta.TransferSyntaxUID = tags.file_meta.TransferSyntaxUID
@@ -287,12 +316,10 @@ def _decode_by_itk(tags: Any) -> NDArray[Any]:
     for name in _KEPT:
         if name in tags:
             copy[name] = tags[name]
-    if tags.get("SamplesPerPixel", 1) == 1:
+    if samples == 1:
         copy.PhotometricInterpretation = "MONOCHROME2"  # the others would be inverted or coloured
     copy["PixelData"] = tags["PixelData"]
     copy.file_meta = meta
-    if not bytes(copy.PixelData).rstrip(b"\0").endswith((b"\xff\xd9", b"\xfe\xff\xdd\xe0")):
-        raise ValueError("its last frame is cut short")
     shown = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     try:
@@ -302,4 +329,4 @@ def _decode_by_itk(tags: Any) -> NDArray[Any]:
             found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(file)))
     finally:
         SimpleITK.ProcessObject.SetGlobalWarningDisplay(shown)
-    return np.asarray(found[0] if tags.get("NumberOfFrames", 1) in (None, "", 1) else found)
+    return np.asarray(found if frames > 1 else found[0])

@@ -205,7 +205,7 @@ def _cut(path):
         (_pixel, "1 x 1 pixels .* give the original"),
         (_flat, "every pixel has the value .* export"),
         (_movie, "holds 2 pictures; save"),
-        (_cut, "cannot be decoded .* export it again"),
+        (_cut, "cannot be decoded, .* export it again"),
     ],
 )
 def test_what_is_no_film_is_refused_with_the_cure(tmp_path, make, message):

@@ -40,6 +40,17 @@ def test_cleaning_brings_a_veiled_film_towards_its_bone(bare, veiled):
     assert after > before + 0.1
 
 
+@pytest.mark.parametrize("aspect", [0.5, 2.0])
+def test_pixels_that_are_not_square_are_cleaned_like_square_ones(veiled, aspect):
+    """A film with every row, or every column, stored twice shows the same."""
+    expected = resize(clean(veiled, 128, 0.3)["bone"], (64, 64))
+    stored = np.repeat(veiled, 2, axis=0 if aspect < 1 else 1)
+    found = resize(clean(stored, 128, 0.3, aspect)["bone"], (64, 64))
+    unaware = resize(clean(stored, 128, 0.3)["bone"], (64, 64))
+    assert _likeness(found, expected) > 0.99
+    assert _likeness(found, expected) > _likeness(unaware, expected)
+
+
 def test_denoising_removes_noise_and_keeps_edges(veiled):
     denoised = clean(veiled, 256, 0.6)["denoised"]
     fine = veiled - gaussian_filter(veiled, 1)

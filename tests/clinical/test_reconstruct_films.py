@@ -24,6 +24,7 @@ from srnet.imaging.geometry import View
 from srnet.imaging.target import hounsfield
 from srnet.imaging.volume import Volume
 from srnet.imaging.xray import read_xray
+from tests.fixtures.films import write_film
 
 FILES = {"spine.nii.gz", "spine_mm.stl", "spine_mm.ply", "sheet.png", "view.html", "spine.json"}
 SECRETS = {
@@ -352,3 +353,37 @@ def test_a_box_on_a_larger_film_gives_the_same_as_the_crop(small_run, tmp_path):
     np.testing.assert_array_equal(boxed.volume.array, whole.volume.array)
     assert not boxed.scale.spacing_known
     assert isinstance(boxed.volume, Volume)
+
+
+def test_a_stated_aspect_of_pixels_gives_the_right_proportions(small_run, tmp_path):
+    """Every row stored twice, and pixels stated to be twice as wide as high."""
+    films: dict[str, list[Path]] = {"plain": [], "dense": []}
+    for view, path in zip(View, small_run.films("s7"), strict=True):
+        levels = np.round(read_xray(path).grey * 4095).astype(np.uint16)
+        dense = np.repeat(levels, 2, axis=0)
+        films["plain"].append(write_film(tmp_path / f"{view.value}.dcm", levels))
+        path = tmp_path / f"{view.value}-dense.dcm"
+        films["dense"].append(write_film(path, dense, PixelAspectRatio=[1, 2]))
+    results = [reconstruct(ap, lateral, model=small_run.model) for ap, lateral in films.values()]
+    plain, dotted = (result.scale.grid.spacing_mm for result in results)
+    np.testing.assert_allclose(plain, dotted)
+
+
+def test_a_lying_film_gives_what_the_upright_film_gives(small_run, tmp_path):
+    spacing = small_run.spacing_mm("s7")
+    upright, lying = [], []
+    for view, path in zip(View, small_run.films("s7"), strict=True):
+        levels = np.round(read_xray(path).grey * 4095).astype(np.uint16)
+        upright.append(write_film(tmp_path / f"{view.value}.dcm", levels))
+        turned = np.ascontiguousarray(levels[::-1].T)
+        towards = ["H", "L" if view is View.AP else "P"]
+        path = tmp_path / f"{view.value}-lying.dcm"
+        lying.append(write_film(path, turned, PatientOrientation=towards))
+    straight = reconstruct(
+        upright[0], upright[1], small_run.model, spacing_mm=spacing, ap_box=(2, 3, 30, 31)
+    )
+    boxed = (1, 2, 29, 30)  # the same on the turned film, whose columns run from foot to head
+    turned_back = reconstruct(
+        lying[0], lying[1], small_run.model, spacing_mm=spacing, ap_box=boxed
+    )
+    np.testing.assert_array_equal(straight.volume.array, turned_back.volume.array)

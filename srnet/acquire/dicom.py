@@ -329,12 +329,26 @@ def _values(slice_: Slice, where: str) -> NDArray[Any]:
             slice_.path, slice_.stored, math.prod(slice_.shape), offset=slice_.start
         ).reshape(slice_.shape)
     )
+    stored = _signed(stored, slice_.bits)
     slope, intercept = slice_.scale
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
     if slope == int(slope) and intercept == int(intercept):
         wide = np.int64 if stored.dtype.itemsize > 2 else np.int32
         return stored.astype(wide) * int(slope) + int(intercept)
     return stored * slope + intercept
+
+
+def _signed(stored: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Return numbers whose sign stands in a lower bit than the highest one with that sign.
+
+    Most writers repeat the sign in the bits above; where they did, nothing changes.
+    """
+    half = 1 << max(bits - 1, 0)
+    if stored.dtype.kind != "i" or not 0 < bits < 8 * stored.dtype.itemsize:
+        return stored
+    if stored.min() < 0 or not half <= stored.max() < 2 * half:
+        return stored
+    return np.asarray(np.where(stored >= half, stored - 2 * half, stored), stored.dtype)
 
 
 def _decoded(slice_: Slice, where: str, read: Callable[[Slice], NDArray[Any]]) -> NDArray[Any]:

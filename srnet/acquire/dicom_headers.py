@@ -83,9 +83,9 @@ class Slice:
         HU outside the field of view, if the file states it.
     layout
         Bits, samples and photometric interpretation, alike in all slices of a stack.
-    stored
+    stored, bits
         Type of the numbers as they lie in the file from byte `start` on, or None where they are
-        packed.
+        packed; and how many of its bits are theirs.
     start
         First byte of the pixels of the slice.
     lacks
@@ -109,6 +109,7 @@ class Slice:
     padding_hu: int | None
     layout: tuple[Any, ...]
     stored: np.dtype[Any] | None
+    bits: int
     start: int
     lacks: str
 
@@ -413,6 +414,7 @@ def _slices(path: Path, header: Any, handle: BinaryIO) -> list[Slice]:
         padding_hu=None,
         layout=tuple(str(header.get(name, "")) for name in _LAYOUT),
         stored=stored,
+        bits=int(header.get("BitsStored") or 0),
         start=start,
         lacks="",
     )

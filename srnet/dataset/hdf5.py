@@ -237,6 +237,22 @@ def stored(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> 
 
 
 def _strings(column: h5py.Dataset) -> tuple[str, ...]:
+    """Return a column of text; raise `ValueError` if its texts claim more than the file holds.
+
+    HDF5 believes any length: that of a text, and that of the collection of texts it lies in.
+    """
+    start = column.id.get_offset()
+    if column.size and start is not None:
+        path, size = column.file.filename, Path(column.file.filename).stat().st_size
+        kind = np.dtype([("length", "<u4"), ("place", "<u8"), ("index", "<u4")])
+        texts = np.fromfile(path, kind, column.size, offset=start)
+        lengths = [int(texts["length"].max())]
+        for place in set(texts["place"].tolist()):
+            # A collection states its length after its name and version.
+            if place + 16 <= size:
+                lengths += np.fromfile(path, "<u8", 1, offset=place + 8).tolist()
+        if max(lengths) > size:
+            raise ValueError(f"its '{column.name}' claims a text of {max(lengths)} bytes")
     return tuple(text.decode() for text in column[()])
 
 

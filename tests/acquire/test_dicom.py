@@ -490,6 +490,25 @@ def test_three_slices_that_differ_from_the_others_are_named(tiny_ct, tmp_path, t
         read_series([folder])
 
 
+def _twelve_bits(path, extended):
+    """Store the same HU in twelve of sixteen bits, the sign repeated above or not."""
+    data = pydicom.dcmread(path)
+    numbers = np.frombuffer(data.PixelData, np.int16) - 512
+    data.BitsStored, data.HighBit = 12, 11
+    data.RescaleIntercept = float(data.RescaleIntercept) + 1024
+    data.PixelData = (numbers if extended else numbers & 0xFFF).astype(np.int16).tobytes()
+    data.save_as(path)
+
+
+@pytest.mark.parametrize("extended", [True, False])
+def test_a_sign_below_the_highest_bit_is_a_sign(tiny_ct, tmp_path, extended):
+    folder = write_series(tmp_path / "ct", tiny_ct)
+    reference = read_series([folder])
+    for path in folder.iterdir():
+        _twelve_bits(path, extended)
+    assert np.array_equal(read_series([folder]).array, reference.array)
+
+
 @pytest.mark.parametrize("extra", [b"xx", bytes(1000)])
 def test_more_pixels_than_a_slice_has_are_refused(tiny_ct, tmp_path, extra):
     folder = write_series(tmp_path / "ct", tiny_ct)

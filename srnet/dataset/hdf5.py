@@ -1,10 +1,10 @@
 """Data sets and predictions as HDF5 files, without torch: how they are written and read."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import hdf5plugin
@@ -52,8 +52,10 @@ class DataSet:
         (N, 2) line integral at grey 1 of the AP and the lateral view.
     spacing_mm, origin_mm
         (N, 3) grid of each volume, see `srnet.imaging.volume.Grid`.
-    attributes
-        Size, geometry of the x-rays, id of the provenance record.
+    size
+        Edge of the volumes in voxels.
+    beam
+        Geometry with which the x-rays were made.
     """
 
     path: Path
@@ -63,20 +65,11 @@ class DataSet:
     full_scale_hu_mm: NDArray[np.float32]
     spacing_mm: NDArray[np.float64]
     origin_mm: NDArray[np.float64]
-    attributes: dict[str, Any]
+    size: int
+    beam: ConeBeam
 
     def __len__(self) -> int:
         return len(self.scans)
-
-    @property
-    def size(self) -> int:
-        """Return the edge of the volumes in voxels."""
-        return int(self.attributes["size"])
-
-    @property
-    def beam(self) -> ConeBeam:
-        """Return the geometry with which the x-rays were made."""
-        return ConeBeam(float(self.attributes["source_to_isocentre_mm"]))
 
     def grid(self, index: int) -> Grid:
         """Return the grid of one volume."""
@@ -125,7 +118,8 @@ def read_dataset(path: str | Path) -> DataSet:
     """
     with opened(path) as file:
         size, count = int(file.attrs["size"]), len(stored(file, "scan"))
-        if not 1 <= size <= _LARGEST_SIZE or not float(file.attrs["source_to_isocentre_mm"]) > 0:
+        source_mm = float(file.attrs["source_to_isocentre_mm"])
+        if not 1 <= size <= _LARGEST_SIZE or not 0 < source_mm < math.inf:
             raise ValueError("its size or its geometry makes no sense")
         stored(file, "ct", (count, size, size, size))
         for view in VIEWS:
@@ -146,7 +140,8 @@ def read_dataset(path: str | Path) -> DataSet:
             full_scale_hu_mm=scales.astype(np.float32),
             spacing_mm=spacing,
             origin_mm=origin,
-            attributes=dict(file.attrs),
+            size=size,
+            beam=ConeBeam(source_mm),
         )
 
 
@@ -187,7 +182,7 @@ def read_predictions(path: str | Path) -> Predictions:
         count, *edges = stored(file, "ct").shape
         if count != len(scans) or len(edges) != 3 or max(edges) > _LARGEST_SIZE:
             raise ValueError(f"it holds {count} volumes of {edges} voxels for {len(scans)} scans")
-        return Predictions(Path(path), str(file.attrs["row"]), scans)
+        return Predictions(Path(path), _name(file, "row"), scans)
 
 
 @contextmanager
@@ -254,6 +249,14 @@ def _strings(column: h5py.Dataset) -> tuple[str, ...]:
         if max(lengths) > size:
             raise ValueError(f"its '{column.name}' claims a text of {max(lengths)} bytes")
     return tuple(text.decode() for text in column[()])
+
+
+def _name(file: h5py.File, attribute: str) -> str:
+    """Return a text of fixed length; HDF5 would believe any length of another."""
+    kind = file.attrs.get_id(attribute).get_type()
+    if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str():
+        raise ValueError(f"its '{attribute}' is no text of fixed length")
+    return bytes(file.attrs[attribute]).decode()
 
 
 def write_samples(
@@ -339,7 +342,7 @@ def write_predictions(
         Scan ids, and as many volumes (S, S, S), which may be made one at a time.
     """
     with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["row"] = row
+        file.attrs["row"] = np.bytes_(row.encode())
         file.attrs["record"] = record_id()
         file.create_dataset("scan", data=list(scans), dtype=h5py.string_dtype())
         for index, volume in enumerate(volumes):

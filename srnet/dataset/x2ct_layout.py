@@ -85,7 +85,8 @@ def read_x2ct(
         if sum(array.size for array in arrays) > _LARGEST:
             raise ValueError(f"its arrays claim {[array.shape for array in arrays]}")
         ct, *images = (np.squeeze(array[()]) for array in arrays)
-        attributes = dict(file.attrs)
+        names = ("spacing_mm", "origin_mm", "full_scale_hu_mm")
+        attributes = {name: file.attrs[name] for name in names if name in file.attrs}
         _check(ct, images)
     array = np.flip(np.clip(np.rint(ct), 0, TARGET_MAX).astype(np.int16), tuple(flips))
     shape = (array.shape[0], array.shape[1], array.shape[2])

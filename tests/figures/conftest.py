@@ -68,7 +68,7 @@ def fake_run(tmp_path_factory) -> FakeRun:
             factor = np.array([scale, 1.0, scale / 2])[:, None, None, None]
             file["ct"] = (ct / 2500 * factor).astype(np.float32)
             _write_strings(file, "scan", scans)
-            file.attrs.update(row=row, record="")
+            file.attrs.update(row=np.bytes_(row.encode()), record="")
     return FakeRun(folder / "test.h5", predictions)
 
 

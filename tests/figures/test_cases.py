@@ -35,6 +35,6 @@ def test_prediction_of_another_test_set_is_refused(fake_run, tmp_path):
     with h5py.File(stale, "w") as file:
         file["ct"] = np.zeros((1, 4, 4, 4), np.float32)
         file.create_dataset("scan", data=["old"], dtype=h5py.string_dtype())
-        file.attrs["row"] = "old"
+        file.attrs["row"] = np.bytes_(b"old")
     with pytest.raises(SrnetError, match="predict this test set again"):
         read_case(fake_run.test, [stale], "sub-a_ct")

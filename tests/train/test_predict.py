@@ -31,7 +31,7 @@ def test_predictions_are_those_of_the_network(make_model, sets, tmp_path):
     predict(model, sets[1], written, threads=1)
     samples = load_samples(sets[1], gamma=False)
     with h5py.File(written) as file, torch.inference_mode():
-        assert file.attrs["row"] == "srnet3d_dc"
+        assert file.attrs["row"] == b"srnet3d_dc"
         assert tuple(file["scan"].asstr()[:]) == samples.scans
         second = load_model(model).net(samples.batch(torch.tensor([1])).views)
         np.testing.assert_allclose(file["ct"][1], second[0, 0], rtol=1e-4, atol=1e-6)

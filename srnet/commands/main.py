@@ -26,7 +26,15 @@ COMMANDS = {
 
 _OF_THE_SYSTEM = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EIO, errno.ESTALE),
+    *(
+        errno.ENOENT,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EIO,
+        errno.ESTALE,
+    ),
 }
 """Errors of disks, permissions and paths, which a person mends; others are ours."""
 
@@ -65,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         where = failure.filename2 or failure.filename or "its output"
         print(
-            f"srnet {parsed.command}: {where}: {failure.strerror}; nothing more was written: mend "
-            "that, or give another path, and try again",
+            f"srnet {parsed.command}: {where}: {os.strerror(failure.errno)}; nothing more was "
+            "written: mend that, or give another path, and try again",
             file=sys.stderr,
         )
         return 2

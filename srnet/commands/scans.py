@@ -11,6 +11,7 @@ from srnet.acquire.dicom import list_series
 from srnet.acquire.osf import API, NODES, TOKEN, osf_client, refresh
 from srnet.acquire.verse import read_table, write_table
 from srnet.config.cohort import CohortSettings
+from srnet.core.atomic import atomic_folder, refuse_existing
 from srnet.core.text import read_yaml
 
 
@@ -78,8 +79,10 @@ def _unpack(args: argparse.Namespace) -> None:
 def _split_dicom(args: argparse.Namespace) -> None:
     for number, stack in enumerate(list_series([args.folder]), start=1):
         folder = args.out / f"{args.folder.name}-{number}"
-        folder.mkdir(parents=True, exist_ok=True)
-        # An enhanced CT holds all slices of a stack in one file.
-        for path in dict.fromkeys(slice_.path for slice_ in stack):
-            shutil.copy2(path, folder / path.name)
+        refuse_existing(folder)
+        # All slices or none: some of them would be read as a shorter scan.
+        with atomic_folder(folder) as partial:
+            # An enhanced CT holds all slices of a stack in one file.
+            for path in dict.fromkeys(slice_.path for slice_ in stack):
+                shutil.copy2(path, partial / path.name)
         print(f"{folder}\t{len(stack)} slices of {stack[0].description}")

@@ -1,6 +1,7 @@
 """Data sets and predictions as HDF5 files, without torch: how they are written and read."""
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -192,7 +193,8 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
         file = h5py.File(path)
     except OSError as failure:
         if failure.errno:
-            raise  # The machine failed, or there is no such file.
+            # The machine failed, or there is no such file; HDF5 names neither.
+            raise OSError(failure.errno, os.strerror(failure.errno), str(path)) from None
         raise SrnetError(f"{path}: is no HDF5 file, or damaged ({failure})") from None
     with file:
         try:

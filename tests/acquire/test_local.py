@@ -2,15 +2,19 @@
 
 import os
 import re
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from srnet.acquire.acquire import acquire
-from srnet.acquire.local import list_source
+from srnet.acquire.archive import unpack
+from srnet.acquire.local import LONGEST_ID, list_source, only_scan, read_scan
 from srnet.config.cohort import FolderSource
 from srnet.core.errors import ScanRejected, SrnetError
 from srnet.imaging.volume import canonical
+from tests.fixtures.dicom import write_series
 
 
 def settings(folder, **changes):
@@ -159,6 +163,41 @@ def test_a_folder_without_scans_says_what_to_put_there(tmp_path):
     touch(tmp_path, "README.txt")
     with pytest.raises(SrnetError, match=r"holds no scan that matches '\*'; put \*\.nii, "):
         list_source(settings(tmp_path))
+
+
+def test_what_macos_adds_to_an_archive_is_no_scan(tmp_path, tiny_ct):
+    """The Finder packs a shadow of every file, in a folder of its own."""
+    write_series(tmp_path / "study", tiny_ct)
+    with zipfile.ZipFile(tmp_path / "scan.zip", "w") as packed:
+        for file in (tmp_path / "study").iterdir():
+            packed.write(file, f"study/{file.name}")
+            shadow = b"\0\5\x16\7\0\2\0\0Mac OS X        " + bytes(140)
+            packed.writestr(f"__MACOSX/study/._{file.name}", shadow)
+            packed.writestr(f"study/._{file.name}", shadow)
+    assert read_scan([tmp_path / "scan.zip"]).array.shape == tiny_ct.array.shape
+    (tmp_path / "in").mkdir()
+    unpack(tmp_path / "scan.zip", tmp_path / "in")
+    (scan,) = list_source(settings(tmp_path / "in"))
+    assert scan.scan_id == "study"
+    assert only_scan(tmp_path / "in") == (tmp_path / "in" / "study",)
+
+
+def test_a_folder_of_any_depth_is_searched(tmp_path):
+    place = str(tmp_path)
+    home = Path.cwd()
+    try:
+        for _ in range(1200):
+            os.chdir(place)
+            Path("d").mkdir()
+            place = "d"
+        os.chdir(place)
+        Path("a.nii").touch()
+    finally:
+        os.chdir(home)
+    (scan,) = list_source(settings(tmp_path))
+    assert len(scan.scan_id) <= LONGEST_ID
+    # Deeper than what removes the folder of a test can reach.
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
 
 def test_good_and_bad_files_side_by_side(tmp_path, tiny_ct, write_nifti):

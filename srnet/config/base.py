@@ -28,6 +28,8 @@ def _engine_folder(path: str) -> str:
     return str(PurePosixPath(path))
 
 
+_LONGEST_SHOWN = 200
+
 Folder = Annotated[str, StringConstraints(min_length=1), AfterValidator(_engine_folder)]
 
 
@@ -46,8 +48,10 @@ class Settings(BaseModel):
             With one line per mistake: the key, the value found, the accepted
             values, and the nearest valid key where one is misspelt.
         """
+        if not isinstance(values, Mapping):
+            raise SrnetError(f"configuration: is {_short(values)} instead of keys with values")
         try:
-            return cls.model_validate(dict(values))
+            return cls.model_validate({str(key): value for key, value in values.items()})
         except ValidationError as failure:
             lines = [_explain(cls, error) for error in failure.errors()]
             raise SrnetError("configuration: " + "\n".join(lines)) from None
@@ -69,7 +73,16 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("configuration: ")
     if error["type"] == "value_error":
         return f"{key}: {message}" if key else message
-    return f"'{key}' is {error['input']!r}: {message[:1].lower()}{message[1:]}"
+    return f"'{key}' is {_short(error['input'])}: {message[:1].lower()}{message[1:]}"
+
+
+def _short(value: Any) -> str:
+    """Return a value as it is written, cut to a length that fits a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not print integers of more than 4300 digits.
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _keys_beside(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 
 from srnet.config.base import Folder, Settings
 
+_NO_PATTERN = (re.error, RecursionError, OverflowError, IndexError)
+
 Region = Literal["cervical", "thoracic", "lumbar", "whole"]
 
 
@@ -49,7 +51,7 @@ class FolderSource(Settings):
     def _check_pattern(cls, pattern: str) -> str:
         try:
             groups = re.compile(pattern).groups
-        except re.error as mistake:
+        except _NO_PATTERN as mistake:
             raise ValueError(f"not a regular expression: {mistake}") from None
         if groups < 1:
             raise ValueError("it needs a group in parentheses that holds the patient")
@@ -60,7 +62,7 @@ class FolderSource(Settings):
     def _check_labels(cls, rule: tuple[str, str] | None) -> tuple[str, str] | None:
         try:
             re.sub(*rule or ("", ""), "")
-        except re.error as mistake:
+        except _NO_PATTERN as mistake:
             raise ValueError(f"not a regular expression and replacement: {mistake}") from None
         return rule
 

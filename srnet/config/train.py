@@ -132,4 +132,5 @@ class TrainSettings(Settings):
     def _fill_in_recipe(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        return overlay(_RECIPES.get(values.get("recipe", "quick"), {}), values)
+        recipe = values.get("recipe", "quick")
+        return overlay(_RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}, values)

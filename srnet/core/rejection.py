@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from srnet.core.atomic import write_text
-from srnet.core.errors import ScanRejected
+from srnet.core.errors import ScanRejected, SrnetError
 
 _MAGIC = b'{"rejected": '
 _MACHINE = {
@@ -36,11 +36,11 @@ _MACHINE = {
 """Errors of the operating system that concern disks, networks and limits rather than a file."""
 
 _WORDS = re.compile(
-    r"(unable to|failed to|cannot) allocate|bad[_ ]alloc"
+    r"(unable to|failed to|cannot|can't) allocate|bad[_ ]alloc|out of memory"
     r"|no space left on device|input/output error|stale file handle",
     re.IGNORECASE,
 )
-"""The same in the texts of ITK, which has only one kind of error."""
+"""The same in the texts of ITK and of torch, which have only one kind of error."""
 
 
 def is_shortage(failure: BaseException) -> bool:
@@ -54,7 +54,15 @@ def read_tombstone(path: str | Path) -> dict[str, str] | None:
     """Return `{"rejected": reason, "stage": stage}`, or None for a product."""
     with Path(path).open("rb") as handle:
         head = handle.read(65536)
-    return json.loads(head) if head.startswith(_MAGIC) else None
+    if not head.startswith(_MAGIC):
+        return None
+    try:
+        stone: dict[str, str] = json.loads(head)
+    except ValueError:
+        raise SrnetError(
+            f"{path}: tells of a rejected scan, but is cut short; delete it and run again"
+        ) from None
+    return stone
 
 
 def raise_if_rejected(path: str | Path) -> None:

@@ -103,6 +103,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
     text = read_text(path)
     try:
+        _refuse_repeated(yaml.compose(text, yaml.SafeLoader))
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as failure:
         reason = " ".join(str(failure).split())[:300]
@@ -112,6 +113,23 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise SrnetError(f"{path}: holds no keys with values; write KEY: VALUE on each line")
     _refuse_endless(path, content)
     return content
+
+
+def _refuse_repeated(top: Any) -> None:
+    """Raise `ValueError` if a key is given twice, of which YAML would keep the last in silence."""
+    waiting, seen = [top], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(getattr(node, "value", None), list):
+            continue
+        seen.add(id(node))
+        pairs = [part if isinstance(part, tuple) else (part,) for part in node.value]
+        waiting += [part for pair in pairs for part in pair]
+        names = [pair[0].value for pair in pairs if len(pair) > 1]
+        for number, name in enumerate(names):
+            if isinstance(name, str) and name in names[:number]:
+                line = pairs[number][0].start_mark.line + 1
+                raise ValueError(f"line {line}: '{name}' is given twice; keep one of them")
 
 
 def _refuse_endless(path: str | Path, content: Any) -> None:

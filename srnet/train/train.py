@@ -25,6 +25,7 @@ from srnet.config.train import TrainSettings
 from srnet.core.atomic import remove_partials
 from srnet.core.digest import file_digest
 from srnet.core.errors import SrnetError
+from srnet.core.rejection import is_shortage
 from srnet.dataset.tensors import Samples, load_samples
 from srnet.train.checkpoint import (
     ModelCard,
@@ -109,10 +110,19 @@ class TrainState:
         """Read a resume file, also into `trainer`; without one, return the initial state."""
         if not path.exists():
             return cls()
-        tensors, about = load_tensors(path)
-        trainer.restore(tensors)
-        log.info("resumed after epoch %d from %s", about["epoch"], path.name)
-        return cls(**about, kept=strip_prefix("kept", tensors))
+        try:
+            tensors, about = load_tensors(path)
+            state = cls(**about, kept=strip_prefix("kept", tensors))
+            trainer.restore(tensors)
+        except Exception as failure:  # Damaged states raise many kinds of errors.
+            if is_shortage(failure):
+                raise
+            reason = " ".join(str(failure).split())[:300]
+            raise SrnetError(
+                f"{path}: cannot be resumed ({reason}); remove it to train from the start"
+            ) from None
+        log.info("resumed after epoch %d from %s", state.epoch, path.name)
+        return state
 
     def save(self, path: Path, trainer: Trainer) -> None:
         """Write the resume file."""

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from srnet.core.errors import ScanRejected
+from srnet.core.errors import ScanRejected, SrnetError
 from srnet.core.rejection import is_shortage, raise_if_rejected, read_tombstone, record_rejection
 from srnet.imaging.volume import Grid, Volume, read_volume, write_volume
 from srnet.imaging.xray import read_xray
@@ -70,3 +70,10 @@ def test_what_the_machine_lacks_is_no_fault_of_a_scan(number):
 @pytest.mark.parametrize("failure", [OSError("CRC check failed"), EOFError(), ValueError("cut")])
 def test_damage_is_no_shortage(failure):
     assert not is_shortage(failure)
+
+
+def test_a_tombstone_that_was_cut_is_named(tmp_path):
+    path = tmp_path / "volume.nii.gz"
+    path.write_text('{"rejected": "stage acq', encoding="utf-8")
+    with pytest.raises(SrnetError, match=r"volume\.nii\.gz: tells of a rejected scan, but is cut"):
+        read_tombstone(path)

@@ -67,6 +67,8 @@ def test_lines_of_comment_are_passed_over_where_they_may_be(tmp_path):
         (LAUGHS, "unfolds into more than 100000 values"),
         ("a: &a [*a]", "unfolds into more than 100000 values"),
         ("[" * 5000, "is no YAML"),
+        ("size: 32\nseed: 2\nsize: 64\n", "is no YAML .*line 3: 'size' is given twice"),
+        ("a:\n  - {k: 1, k: 2}\n", "is no YAML .*line 2: 'k' is given twice"),
     ],
 )
 def test_what_is_no_configuration_is_refused_by_name(tmp_path, content, reason):

@@ -273,10 +273,11 @@ def read_slices(paths: Iterable[Path]) -> list[Slice]:
             slices += found
     if not dicom and not damaged:
         raise ScanRejected(f"{where}: no file in it is a DICOM image; export the series again")
+    names = {_pattern(path.name) for path in dicom}
     damaged += [
         (path, "it is no DICOM file" if path.stat().st_size else "it is empty")
         for path in strangers
-        if _looks_alike(path, dicom)
+        if _looks_alike(path, names)
     ]
     kin = {(slice_.series, slice_.shape) for slice_ in slices if not slice_.localizer}
     damaged += [
@@ -321,14 +322,16 @@ def _complete(slices: list[Slice], others: Counter[str], where: str) -> list[Sli
     return whole
 
 
-def _looks_alike(path: Path, dicom: Sequence[Path]) -> bool:
-    """Tell whether a file that is no DICOM seems to be one of the slices that are beside it."""
-    name = path.name.lower()
-    if name.endswith(_SUFFIXES) or _pattern(name) in {_pattern(p.name.lower()) for p in dicom}:
+def _looks_alike(path: Path, names: set[str]) -> bool:
+    """Tell whether a file that is no DICOM seems to be one of the slices that are beside it.
+
+    `names` are the patterns of their names.
+    """
+    if path.name.lower().endswith(_SUFFIXES) or _pattern(path.name) in names:
         return True
-    if _has_suffix(name) or not re.search(r"\d", name):
+    if _has_suffix(path.name) or not re.search(r"\d", path.name):
         return False  # LOCKFILE and VERSION are as empty as a slice that was lost.
-    if all(_has_suffix(p.name.lower()) for p in dicom):
+    if all(map(_has_suffix, names)):
         return False
     with path.open("rb") as handle:
         head = handle.read(512)
@@ -337,13 +340,13 @@ def _looks_alike(path: Path, dicom: Sequence[Path]) -> bool:
 
 
 def _pattern(name: str) -> str:
-    return re.sub(r"\d+", "#", name)
+    return re.sub(r"\d+", "#", name.lower())
 
 
 def _has_suffix(name: str) -> bool:
-    """Tell whether a name ends in a suffix; the parts of a UID are none."""
+    """Tell whether a name or its pattern ends in a suffix; the parts of a UID are none."""
     suffix = Path(name).suffix
-    return bool(suffix) and not suffix[1:].isdigit()
+    return bool(suffix) and suffix[1:] != "#" and not suffix[1:].isdigit()
 
 
 def _read_file(path: Path) -> "list[Slice] | _Other | None":

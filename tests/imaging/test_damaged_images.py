@@ -126,9 +126,11 @@ def tar_of_zeros(path):
 
 
 def gzip_zeros(path, beginning, count):
+    """Write a stream of `count` MiB of zeros; it is to be refused before its missing end."""
     stream = zlib.compressobj(9, wbits=31)
-    packed = [stream.compress(beginning), *(stream.compress(bytes(1 << 20)) for _ in range(count))]
-    path.write_bytes(b"".join([*packed, stream.flush()]))
+    start = stream.compress(beginning) + stream.flush(zlib.Z_FULL_FLUSH)
+    block = stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)
+    path.write_bytes(start + block * count)
 
 
 def gzip_of_zeros(path):
